@@ -1,0 +1,2 @@
+//! The program's entry: parses, dispatches, exits.
+fn main() {}

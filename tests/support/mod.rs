@@ -1,0 +1,132 @@
+//! What every test stands on: a private directory, a cleaned environment, an agent that ends with the test.
+//!
+//! Nothing here touches the user's own HOME, runtime directory or agent, and nothing outlives a test: every
+//! process is ended by its pid and waited for, every directory removed.
+#![allow(dead_code)] // each test binary uses its own part of this
+#![allow(missing_docs, unreachable_pub)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a condition may take on a machine with everything else running: generous on purpose.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Polls until `done` holds; panics naming `what` when [`PATIENCE`] runs out.
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < end, "gave up waiting until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A private directory with a HOME and a runtime directory of its own, removed at the end.
+pub struct Scratch {
+    dir: tempfile::TempDir,
+}
+
+impl Scratch {
+    pub fn new() -> Self {
+        // A short name: a socket's path holds 103 bytes at most.
+        let dir = tempfile::Builder::new().prefix("ma").rand_bytes(6).tempdir().unwrap();
+        for part in ["home", "run", "tmp"] {
+            private_dir(&dir.path().join(part));
+        }
+        Self { dir }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn home(&self) -> PathBuf {
+        self.path("home")
+    }
+
+    pub fn runtime(&self) -> PathBuf {
+        self.path("run")
+    }
+
+    /// A command that sees this directory's HOME and XDG_RUNTIME_DIR and no agent.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.home())
+            .env("XDG_RUNTIME_DIR", self.runtime())
+            .env("TMPDIR", self.path("tmp"))
+            .env("LC_ALL", "C")
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+/// Makes a directory of mode 0700.
+pub fn private_dir(path: &Path) {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().mode(0o700).recursive(true).create(path).unwrap();
+}
+
+/// A running agent of either kind, ended with the test.
+pub struct Agent {
+    pub child: Child,
+    pub socket: PathBuf,
+}
+
+impl Agent {
+    /// Debian's own ssh-agent, in the foreground.
+    pub fn openssh(scratch: &Scratch) -> Self {
+        let socket = scratch.path("openssh.sock");
+        let mut command = scratch.command("ssh-agent");
+        command.arg("-D").arg("-a").arg(&socket);
+        Self::spawn(command, socket)
+    }
+
+    /// The program under test, in the foreground, logging to `agent.log` in the scratch directory.
+    pub fn myagent(scratch: &Scratch) -> Self {
+        let socket = scratch.path("run/agent.sock");
+        let log = std::fs::File::create(scratch.path("agent.log")).unwrap();
+        let mut command = scratch.command(myagent());
+        command.args(["start", "--foreground", "--log", "debug"]).env("MYAGENT_SOCK", &socket).stderr(log);
+        Self::spawn(command, socket)
+    }
+
+    pub fn spawn(mut command: Command, socket: PathBuf) -> Self {
+        let child = command.stdout(Stdio::null()).spawn().unwrap();
+        let mut agent = Self { child, socket };
+        wait_until("the agent listens", || {
+            assert!(agent.child.try_wait().unwrap().is_none(), "the agent ended at once");
+            std::os::unix::net::UnixStream::connect(&agent.socket).is_ok()
+        });
+        agent
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The path of the program under test.
+pub fn myagent() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_myagent"))
+}
+
+/// Runs a command to its end and returns (status, stdout, stderr).
+pub fn run(command: &mut Command) -> (i32, String, String) {
+    let output = command.output().unwrap();
+    (
+        output.status.code().unwrap_or(-1),
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
