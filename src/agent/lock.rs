@@ -1,0 +1,136 @@
+//! Locking: a password that was hashed, never the password.
+//!
+//! Guarantees: the password is kept in no form but a bcrypt hash under a fresh salt, compared in constant
+//! time; each wrong password makes every next one wait longer, on whatever connection it comes.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// Rounds of bcrypt_pbkdf: what ssh-keygen long used for key files, some tenth of a second.
+const ROUNDS: u32 = 16;
+
+/// What each wrong password adds to the delay of the next (OpenSSH's figure).
+const UNLOCK_DELAY: Duration = Duration::from_millis(100);
+
+/// The most that a password waits (OpenSSH's figure).
+pub const MOST_UNLOCK_DELAY: Duration = Duration::from_secs(10);
+
+/// A password's hash and its salt.
+pub struct PasswordHash {
+    salt: [u8; 16],
+    hash: Zeroizing<[u8; 32]>,
+}
+
+impl PasswordHash {
+    /// Hashes a password: slow on purpose, so not on a thread that serves others. None for an empty
+    /// password or without a random source.
+    pub fn new(password: &[u8]) -> Option<Self> {
+        let mut salt = [0; 16];
+        rand::fill(&mut salt).ok()?;
+        Some(Self { hash: hash(password, &salt)?, salt })
+    }
+
+    /// True where `password` is the one that was hashed. As slow as [`PasswordHash::new`].
+    pub fn matches(&self, password: &[u8]) -> bool {
+        hash(password, &self.salt).is_some_and(|hash| bool::from(hash.ct_eq(&*self.hash)))
+    }
+}
+
+fn hash(password: &[u8], salt: &[u8; 16]) -> Option<Zeroizing<[u8; 32]>> {
+    let mut hash = Zeroizing::new([0; 32]);
+    bcrypt_pbkdf::bcrypt_pbkdf(password, salt, ROUNDS, &mut *hash).ok()?;
+    Some(hash)
+}
+
+/// Open, or closed by a password; and how often a wrong one came.
+#[derive(Default)]
+pub(super) struct Lock {
+    hash: Option<Arc<PasswordHash>>,
+    failures: u32,
+}
+
+impl Lock {
+    /// What opens it; none where it is open.
+    pub(super) fn hash(&self) -> Option<Arc<PasswordHash>> {
+        self.hash.clone()
+    }
+
+    /// Closes it; false where it was closed already.
+    pub(super) fn close(&mut self, hash: PasswordHash) -> bool {
+        let open = self.hash.is_none();
+        if open {
+            self.hash = Some(Arc::new(hash));
+        }
+        open
+    }
+
+    /// Opens it where the password `matches` the hash that is in force. A hash that is not counts as
+    /// wrong: the lock was opened and closed anew while the password was compared.
+    pub(super) fn open(&mut self, hash: &Arc<PasswordHash>, matches: bool) -> bool {
+        if matches && self.hash.as_ref().is_some_and(|current| Arc::ptr_eq(current, hash)) {
+            (self.hash, self.failures) = (None, 0);
+            return true;
+        }
+        if !matches {
+            self.failures = self.failures.saturating_add(1);
+        }
+        false
+    }
+
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    pub(super) fn delay(&self) -> Duration {
+        UNLOCK_DELAY.saturating_mul(self.failures).min(MOST_UNLOCK_DELAY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_matches_itself_alone() {
+        let hash = PasswordHash::new(b"\xffcorrect\0").unwrap();
+        assert!(hash.matches(b"\xffcorrect\0"));
+        assert!(!hash.matches(b"\xffcorrect"));
+        assert!(!hash.matches(b""));
+        assert!(PasswordHash::new(b"").is_none());
+    }
+
+    #[test]
+    fn delays_grow_to_the_limit_and_start_anew() {
+        let mut lock = Lock::default();
+        assert!(lock.close(PasswordHash::new(b"a").unwrap()));
+        assert!(!lock.close(PasswordHash::new(b"b").unwrap()));
+        let hash = lock.hash().unwrap();
+        assert_eq!(lock.delay(), Duration::ZERO);
+        for _ in 0..3 {
+            assert!(!lock.open(&hash, false));
+        }
+        assert_eq!(lock.delay(), Duration::from_millis(300));
+        for _ in 0..1000 {
+            lock.open(&hash, false);
+        }
+        assert_eq!(lock.delay(), MOST_UNLOCK_DELAY);
+        assert!(lock.open(&hash, true));
+        assert_eq!((lock.delay(), lock.failures()), (Duration::ZERO, 0));
+    }
+
+    #[test]
+    fn a_match_of_an_older_lock_does_not_open() {
+        let mut lock = Lock::default();
+        lock.close(PasswordHash::new(b"a").unwrap());
+        let old = lock.hash().unwrap();
+        lock.open(&old, true);
+        lock.close(PasswordHash::new(b"b").unwrap());
+        assert!(!lock.open(&old, true));
+        assert!(lock.hash().is_some());
+    }
+}

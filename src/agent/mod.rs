@@ -1,0 +1,275 @@
+//! The agent: keys, lock and sessions, and the one line that a request goes through.
+//!
+//! Guarantees: synchronous, without a socket, a clock or an operating system; nothing here waits. What
+//! takes time (checking a new key, hashing a password, signing) is handed out as an [`Outcome`] and done
+//! while nothing is held; its result comes back through a second call, which decides everything anew.
+//! Must never: tell a peer why it was refused, or treat a refused key otherwise than an absent one.
+#![forbid(unsafe_code)]
+
+mod keyring;
+mod lock;
+mod moment;
+mod policy;
+mod refusal;
+mod session;
+
+pub use keyring::{Identity, Keyring};
+pub use lock::{MOST_UNLOCK_DELAY, PasswordHash};
+pub use moment::Moment;
+pub use policy::Permit;
+pub use refusal::{Refusal, Refusals};
+pub use session::Session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::key::{self, Imported};
+use crate::message::{AddIdentity, Constraint, Reply, Request, printable};
+use crate::vault::Vault;
+use lock::Lock;
+
+/// Extensions that `query` names (RFC 9987 section 3.8.1).
+const EXTENSIONS: &[&str] = &[session::SESSION_BIND];
+
+/// What becomes of a request.
+pub enum Outcome {
+    /// The answer.
+    Reply(Reply),
+    /// May be signed: [`Permit::sign`], off this thread if [`Permit::is_slow`].
+    Sign(Permit),
+    /// The key is to be checked and sealed ([`key::import`]), then [`Agent::insert`]ed.
+    Import,
+    /// The password is to be hashed ([`PasswordHash::new`]), then [`Agent::finish_lock`]ed.
+    Lock,
+    /// The password is to be compared with this hash, in turn and after [`Agent::unlock_delay`]; then
+    /// [`Agent::finish_unlock`].
+    Unlock(Arc<PasswordHash>),
+}
+
+/// The state behind every connection.
+#[derive(Default)]
+pub struct Agent {
+    keyring: Keyring,
+    lock: Lock,
+    refusals: Refusals,
+    /// Life of keys that come without one.
+    default_lifetime: Option<Duration>,
+}
+
+impl Agent {
+    /// An agent without keys, unlocked.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Decides one request. Keys whose time is over at `now` are gone before it is looked at.
+    pub fn handle(&mut self, session: &mut Session, request: &Request<'_>, now: Moment) -> Outcome {
+        self.keyring.expire(now);
+        if let Some(hash) = self.lock.hash() {
+            return self.handle_locked(session, request, hash);
+        }
+        match request {
+            Request::List { .. } => Outcome::Reply(Reply::Identities(self.keyring.list())),
+            Request::Sign { blob, flags, .. } => self.sign(session, blob, *flags),
+            Request::Add(_) => Outcome::Import,
+            Request::Remove { blob } => self.remove(session, blob),
+            Request::RemoveAll { .. } => {
+                tracing::info!(peer = %session, keys = self.keyring.clear(), "all keys removed");
+                Outcome::Reply(Reply::Success)
+            }
+            Request::Lock { password: [] } => self.refuse(session, Refusal::EmptyPassword),
+            Request::Lock { .. } => Outcome::Lock,
+            Request::Unlock { .. } => self.refuse(session, Refusal::NotLocked),
+            Request::Extension { name, body } => self.extension(session, name, body),
+        }
+    }
+
+    /// Locked, the agent shows no key and does nothing but bind sessions and compare passwords.
+    fn handle_locked(
+        &mut self,
+        session: &mut Session,
+        request: &Request<'_>,
+        hash: Arc<PasswordHash>,
+    ) -> Outcome {
+        match request {
+            Request::List { .. } => Outcome::Reply(Reply::Identities(Vec::new())),
+            Request::Unlock { password: [] } => self.refuse(session, Refusal::EmptyPassword),
+            Request::Unlock { .. } => Outcome::Unlock(hash),
+            Request::Extension { name, body } if *name == session::SESSION_BIND.as_bytes() => {
+                self.extension(session, name, body)
+            }
+            _ => self.refuse(session, Refusal::Locked),
+        }
+    }
+
+    fn sign(&mut self, session: &Session, blob: &[u8], flags: u32) -> Outcome {
+        let Some(identity) = self.keyring.find(blob) else {
+            return self.refuse(session, Refusal::NoSuchKey);
+        };
+        match policy::authorize(identity, flags) {
+            Ok(permit) => Outcome::Sign(permit),
+            Err(refusal) => self.refuse(session, refusal),
+        }
+    }
+
+    fn remove(&mut self, session: &Session, blob: &[u8]) -> Outcome {
+        let Some(identity) = self.keyring.remove(blob) else {
+            return self.refuse(session, Refusal::NoSuchKey);
+        };
+        tracing::info!(peer = %session, key = %identity.fingerprint, "key removed");
+        Outcome::Reply(Reply::Success)
+    }
+
+    fn extension(&mut self, session: &mut Session, name: &[u8], body: &[u8]) -> Outcome {
+        if name == b"query" {
+            return Outcome::Reply(Reply::Query(EXTENSIONS));
+        }
+        if name != session::SESSION_BIND.as_bytes() {
+            return self.refuse(session, Refusal::UnknownExtension(printable(name)));
+        }
+        match session.bind(body) {
+            Ok(()) => Outcome::Reply(Reply::Success),
+            Err(refusal) => {
+                self.note(session, refusal);
+                Outcome::Reply(Reply::ExtensionFailure)
+            }
+        }
+    }
+
+    /// Takes a checked key in, or refuses it where the agent was locked meanwhile.
+    pub fn insert(
+        &mut self,
+        session: &Session,
+        add: &AddIdentity<'_>,
+        imported: Imported,
+        now: Moment,
+    ) -> Reply {
+        if self.lock.hash().is_some() {
+            return self.note(session, Refusal::Locked);
+        }
+        let Some(comment) = comment(add.comment) else {
+            return self.note(session, Refusal::Comment);
+        };
+        let lifetime = add.constraints.iter().find_map(|constraint| match constraint {
+            Constraint::Lifetime(seconds) => Some(Duration::from_secs((*seconds).into())),
+            Constraint::Confirm => None,
+        });
+        let identity = Identity {
+            comment,
+            expires: lifetime.or(self.default_lifetime).map(|life| now + life),
+            confirm: add.constraints.contains(&Constraint::Confirm),
+            fingerprint: imported.fingerprint,
+            certificate: imported.certificate,
+            key: Arc::new(imported.key),
+            blob: imported.blob,
+        };
+        tracing::info!(peer = %session, key = %identity.fingerprint, lifetime = ?lifetime, "key added");
+        self.keyring.insert(identity);
+        Reply::Success
+    }
+
+    /// Locks, unless another lock came first.
+    pub fn finish_lock(&mut self, session: &Session, hash: PasswordHash) -> Reply {
+        if !self.lock.close(hash) {
+            return self.note(session, Refusal::Locked);
+        }
+        tracing::info!(peer = %session, "locked");
+        Reply::Success
+    }
+
+    /// How long the next password must wait before it is compared.
+    pub fn unlock_delay(&self) -> Duration {
+        self.lock.delay()
+    }
+
+    /// Unlocks where `matches` was found true of the `hash` that is still in force.
+    pub fn finish_unlock(&mut self, session: &Session, hash: &Arc<PasswordHash>, matches: bool) -> Reply {
+        if !self.lock.open(hash, matches) {
+            return self.note(session, Refusal::WrongPassword);
+        }
+        tracing::info!(peer = %session, "unlocked");
+        Reply::Success
+    }
+
+    /// Forgets every key, locked or not, and says how many there were.
+    pub fn forget_all(&mut self) -> usize {
+        self.keyring.clear()
+    }
+
+    /// Forgets the keys whose time is over, and says when the next one's will be.
+    pub fn expire(&mut self, now: Moment) -> Option<Moment> {
+        self.keyring.expire(now);
+        self.keyring.next_expiry()
+    }
+
+    /// The keys in their order, for `status`; none while locked.
+    pub fn identities(&self) -> impl Iterator<Item = &Identity> {
+        let shown = if self.is_locked() { 0 } else { usize::MAX };
+        self.keyring.identities().take(shown)
+    }
+
+    /// True from a lock to its unlock.
+    pub fn is_locked(&self) -> bool {
+        self.lock.hash().is_some()
+    }
+
+    /// Wrong passwords since the last right one.
+    pub fn failed_unlocks(&self) -> u32 {
+        self.lock.failures()
+    }
+
+    /// The last refusals, for `status`.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
+    fn refuse(&mut self, session: &Session, refusal: Refusal) -> Outcome {
+        Outcome::Reply(self.note(session, refusal))
+    }
+
+    /// Keeps and logs why a request is refused, and gives the answer that tells the peer nothing.
+    pub fn note(&mut self, session: &Session, refusal: Refusal) -> Reply {
+        tracing::info!(peer = %session, "refused: {refusal}");
+        self.refusals.keep(session, &refusal);
+        Reply::Failure
+    }
+
+    /// The whole line at once, slow parts included, for tests and fuzzing: one message in, one frame out.
+    pub fn answer(
+        &mut self,
+        vault: &Arc<Vault>,
+        session: &mut Session,
+        message: &[u8],
+        now: Moment,
+    ) -> Vec<u8> {
+        let request = match Request::decode(message) {
+            Ok(request) => request,
+            Err(error) => return self.note(session, Refusal::Message(error)).to_frame(),
+        };
+        let reply = match (self.handle(session, &request, now), &request) {
+            (Outcome::Reply(reply), _) => reply,
+            (Outcome::Sign(permit), Request::Sign { data, .. }) => {
+                permit.sign(vault, data).map_or(Reply::Failure, Reply::Signature)
+            }
+            (Outcome::Import, Request::Add(add)) => match key::import(&add.key, vault) {
+                Ok(imported) => self.insert(session, add, imported, now),
+                Err(error) => self.note(session, Refusal::Key(error)),
+            },
+            (Outcome::Lock, Request::Lock { password }) => match PasswordHash::new(password) {
+                Some(hash) => self.finish_lock(session, hash),
+                None => Reply::Failure,
+            },
+            (Outcome::Unlock(hash), Request::Unlock { password }) => {
+                self.finish_unlock(session, &hash, hash.matches(password))
+            }
+            _ => Reply::Failure,
+        };
+        reply.to_frame()
+    }
+}
+
+/// A comment as OpenSSH takes it: any bytes, without a NUL but for one that ends it.
+fn comment(bytes: &[u8]) -> Option<Box<[u8]>> {
+    let bytes = bytes.strip_suffix(&[0]).unwrap_or(bytes);
+    (!bytes.contains(&0)).then(|| bytes.into())
+}

@@ -1,0 +1,73 @@
+//! Why requests are refused: for the user's eyes (`status`, the log), never for the peer's.
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+
+use super::Session;
+use crate::key::{ImportError, SignError};
+use crate::message::DecodeError;
+
+/// Refusals that `status` can show; older ones are in the log.
+const MOST_KEPT: usize = 8;
+
+/// A reason, as the user reads it. None of them carries a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The message cannot be decoded.
+    #[error("{0}")]
+    Message(#[from] DecodeError),
+    /// The key that came is none.
+    #[error("{0}")]
+    Key(#[from] ImportError),
+    /// A held key failed.
+    #[error("{0}")]
+    Sign(#[from] SignError),
+    /// Only unlocking helps.
+    #[error("the agent is locked")]
+    Locked,
+    /// Unlocking an open agent.
+    #[error("the agent is not locked")]
+    NotLocked,
+    /// A password of no bytes.
+    #[error("the password is empty")]
+    EmptyPassword,
+    /// The password is not the one of the lock.
+    #[error("wrong password")]
+    WrongPassword,
+    /// More passwords wait than are queued.
+    #[error("too many passwords are waiting to be compared")]
+    TooManyPasswords,
+    /// Nobody can be asked.
+    #[error("key {0} must be confirmed, and there is no way to ask")]
+    NoWayToAsk(String),
+    /// The blob names no key here.
+    #[error("no such key")]
+    NoSuchKey,
+    /// A comment with a NUL in it.
+    #[error("the comment holds a zero byte")]
+    Comment,
+    /// An extension that this agent does not have.
+    #[error("extension {0} is not supported")]
+    UnknownExtension(String),
+    /// A session-bind that cannot be believed.
+    #[error("session-bind: {0}")]
+    Bind(&'static str),
+}
+
+/// The last few refusals.
+#[derive(Default)]
+pub struct Refusals(VecDeque<String>);
+
+impl Refusals {
+    pub(super) fn keep(&mut self, session: &Session, refusal: &Refusal) {
+        if self.0.len() == MOST_KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back(format!("{session}: {refusal}"));
+    }
+
+    /// Oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}

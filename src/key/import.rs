@@ -1,0 +1,161 @@
+//! From the fields of an add message to a sealed key.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use aws_lc_rs::signature::Ed25519KeyPair;
+use ssh_key::Fingerprint;
+use ssh_key::public::KeyData;
+
+use super::number::{bits, digits};
+use super::sign::ecdsa_key_pair;
+use super::{Algorithm, ImportError, Key, certificate, rsa};
+use crate::message::{Curve, EcdsaPublic, PrivateKey, RsaPublic, put_mpint, put_string};
+use crate::vault::{Record, Vault};
+
+/// RSA moduli that are accepted, in bits: OpenSSH's least, and the most that AWS-LC computes with.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 1024..=16_384;
+
+/// Most bits of RSA's public exponent: AWS-LC's bound against keys that are slow to verify.
+const RSA_EXPONENT_BITS: usize = 33;
+
+/// A key that was checked and sealed, and what is public of it.
+pub struct Imported {
+    /// What names the key: the plain public key, or the certificate.
+    pub blob: Arc<[u8]>,
+    /// SHA-256 fingerprint of the plain public key, also for a certificate.
+    pub fingerprint: String,
+    /// True where `blob` is a certificate.
+    pub certificate: bool,
+    /// The private half.
+    pub key: Key,
+}
+
+/// Checks a key and seals its private half.
+///
+/// # Errors
+/// [`ImportError`], for a key that is not one.
+pub fn import(private: &PrivateKey<'_>, vault: &Vault) -> Result<Imported, ImportError> {
+    let (algorithm, plain, record) = match private {
+        PrivateKey::Ed25519 { public, secret, .. } => import_ed25519(private, public, secret, vault)?,
+        PrivateKey::Ecdsa { curve, public, scalar } => import_ecdsa(*curve, public, scalar, vault)?,
+        PrivateKey::Rsa { public, d, iqmp, p, q } => import_rsa(public, &[d, p, q, iqmp], vault)?,
+    };
+    let digest = digest::digest(&digest::SHA256, &plain);
+    let fingerprint = digest.as_ref().try_into().map(Fingerprint::Sha256);
+    let fingerprint = fingerprint.map_err(|_| ImportError::Invalid("no fingerprint can be made"))?;
+    Ok(Imported {
+        blob: private.certificate().map_or_else(|| plain.into(), Arc::from),
+        fingerprint: fingerprint.to_string(),
+        certificate: private.certificate().is_some(),
+        key: Key { algorithm, record },
+    })
+}
+
+type Parts = (Algorithm, Vec<u8>, Record);
+
+fn import_ed25519(
+    private: &PrivateKey<'_>,
+    public: &[u8],
+    secret: &[u8],
+    vault: &Vault,
+) -> Result<Parts, ImportError> {
+    const MISMATCH: ImportError = ImportError::Invalid("the key's halves do not belong together");
+    let Some((seed, again)) = secret.split_at_checked(32).filter(|(_, again)| *again == public) else {
+        return Err(MISMATCH);
+    };
+    if let Some(blob) = private.certificate() {
+        match certificate::certified(blob, "ssh-ed25519-cert-v01@openssh.com")? {
+            KeyData::Ed25519(certified) if certified.0 == again => {}
+            _ => return Err(ImportError::Invalid("the certificate is for another key")),
+        }
+    }
+    Ed25519KeyPair::from_seed_and_public_key(seed, public).map_err(|_| MISMATCH)?;
+    let mut blob = Vec::new();
+    put_string(&mut blob, b"ssh-ed25519");
+    put_string(&mut blob, public);
+    Ok((Algorithm::Ed25519, blob, vault.seal(secret)?))
+}
+
+fn import_ecdsa(
+    curve: Curve,
+    public: &EcdsaPublic<'_>,
+    scalar: &[u8],
+    vault: &Vault,
+) -> Result<Parts, ImportError> {
+    let certified;
+    let point = match public {
+        EcdsaPublic::Point(point) => point,
+        EcdsaPublic::Certificate(blob) => {
+            let key_type = format!("{}-cert-v01@openssh.com", curve.key_type());
+            certified = certificate::certified(blob, &key_type)?;
+            let KeyData::Ecdsa(key) = &certified else {
+                return Err(ImportError::Invalid("the certificate is for another key"));
+            };
+            key.as_sec1_bytes()
+        }
+    };
+    let scalar = digits(scalar)?;
+    check_scalar(curve, scalar)?;
+    if point.len() != 1 + 2 * curve.field_len() || point[0] != 4 {
+        return Err(ImportError::Invalid("the key's point is not an uncompressed one of its curve"));
+    }
+    let mut secret = vault.buffer(curve.field_len() + point.len());
+    secret.resize(curve.field_len() - scalar.len());
+    secret.extend(scalar);
+    secret.extend(point);
+    ecdsa_key_pair(curve, &secret).ok_or(ImportError::Invalid("the key's halves do not belong together"))?;
+    let mut blob = Vec::new();
+    put_string(&mut blob, curve.key_type().as_bytes());
+    put_string(&mut blob, curve.name().as_bytes());
+    put_string(&mut blob, point);
+    Ok((Algorithm::Ecdsa(curve), blob, vault.seal(&secret)?))
+}
+
+/// OpenSSH's rule: a scalar of no more than half the order's bits, and the order less one, are no accident.
+/// What is not below the order at all AWS-LC refuses.
+fn check_scalar(curve: Curve, scalar: &[u8]) -> Result<(), ImportError> {
+    let order = curve.order();
+    let last = order.len() - 1;
+    // The order is odd, so the number below it differs in the last byte alone.
+    let below =
+        scalar.len() == order.len() && scalar[..last] == order[..last] && scalar[last] == order[last] - 1;
+    if scalar.len() > curve.field_len() || bits(scalar) <= bits(order) / 2 || below {
+        return Err(ImportError::Invalid("the key's scalar is not a random one"));
+    }
+    Ok(())
+}
+
+/// `secrets` are d, p, q and iqmp, as mpints.
+fn import_rsa(public: &RsaPublic<'_>, secrets: &[&[u8]; 4], vault: &Vault) -> Result<Parts, ImportError> {
+    let certified;
+    let (n, e) = match public {
+        RsaPublic::Numbers { n, e } => (*n, *e),
+        RsaPublic::Certificate(blob) => {
+            certified = certificate::certified(blob, "ssh-rsa-cert-v01@openssh.com")?;
+            let KeyData::Rsa(key) = &certified else {
+                return Err(ImportError::Invalid("the certificate is for another key"));
+            };
+            (key.n().as_bytes(), key.e().as_bytes())
+        }
+    };
+    let (n, e) = (digits(n)?, digits(e)?);
+    if !RSA_BITS.contains(&bits(n)) {
+        return Err(ImportError::Invalid("an RSA key has 1024 to 16384 bits here"));
+    }
+    if bits(e) > RSA_EXPONENT_BITS || bits(e) < 2 || e.last().is_some_and(|b| b & 1 == 0) {
+        return Err(ImportError::Invalid(
+            "the RSA key's public exponent is not an odd number of 2 to 33 bits",
+        ));
+    }
+    let [d, p, q, iqmp] = secrets;
+    let numbers = rsa::Numbers { n, e, d: digits(d)?, p: digits(p)?, q: digits(q)?, iqmp: digits(iqmp)? };
+    let record = rsa::to_pkcs1(&numbers, |der| vault.seal(der))
+        .ok_or(ImportError::Invalid("the RSA key's numbers do not belong together"))??;
+    let mut blob = Vec::new();
+    put_string(&mut blob, b"ssh-rsa");
+    put_mpint(&mut blob, e);
+    put_mpint(&mut blob, n);
+    Ok((Algorithm::Rsa { bits: bits(n) }, blob, record))
+}

@@ -1,0 +1,83 @@
+//! Private keys: checked when they come, sealed while they stay, opened for one signature.
+//!
+//! Guarantees: a key is held only where its private half makes its public half, checked by AWS-LC at that
+//! moment; the private half goes from the frame into a [`Record`] and is in the clear afterwards only
+//! inside [`Key::sign`]; the public blob is the one canonical encoding, or the certificate as it came.
+//! Must never: sign with RSA through anything but AWS-LC (RUSTSEC-2023-0071 is about another one).
+#![deny(unsafe_code)] // forbidden but in the one child that says so
+
+mod certificate;
+mod import;
+mod number;
+mod rsa;
+mod sign;
+mod verify;
+
+pub use import::{Imported, import};
+pub use sign::SignError;
+pub use verify::verify;
+
+use crate::message::Curve;
+use crate::vault::Record;
+
+/// Which algorithm a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Ed25519 (RFC 8709).
+    Ed25519,
+    /// ECDSA (RFC 5656).
+    Ecdsa(Curve),
+    /// RSA with a modulus of so many bits (RFC 8332, RFC 4253).
+    Rsa {
+        /// Bits of the modulus.
+        bits: usize,
+    },
+}
+
+impl Algorithm {
+    /// The name that `ssh-add -l` shows.
+    pub fn short_name(self) -> &'static str {
+        match self {
+            Self::Ed25519 => "ED25519",
+            Self::Ecdsa(_) => "ECDSA",
+            Self::Rsa { .. } => "RSA",
+        }
+    }
+
+    /// The size that `ssh-add -l` shows, in bits.
+    pub fn bits(self) -> usize {
+        match self {
+            Self::Ed25519 | Self::Ecdsa(Curve::P256) => 256,
+            Self::Ecdsa(Curve::P384) => 384,
+            Self::Ecdsa(Curve::P521) => 521,
+            Self::Rsa { bits } => bits,
+        }
+    }
+}
+
+/// A private key under the vault's wrapping key.
+pub struct Key {
+    algorithm: Algorithm,
+    record: Record,
+}
+
+impl Key {
+    /// What it signs with.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
+
+/// Why a key is refused when it comes.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The halves do not belong together, or one of them is no key at all.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The certificate cannot be read.
+    #[error("the certificate cannot be read: {0}")]
+    Certificate(ssh_key::Error),
+    /// The vault could not take it.
+    #[error(transparent)]
+    Vault(#[from] crate::vault::VaultError),
+}

@@ -1,0 +1,96 @@
+//! Signatures (RFC 8709, RFC 5656 section 3.1.2, RFC 8332, RFC 4253 section 6.6).
+#![forbid(unsafe_code)]
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
+    EcdsaKeyPair, Ed25519KeyPair,
+};
+
+use super::rsa::{self, Hash};
+use super::{Algorithm, Key};
+use crate::message::{Curve, put_mpint, put_string};
+use crate::vault::{Vault, VaultError};
+
+/// Flag of a sign request: RSA with SHA-256. It wins where both are set, as in OpenSSH.
+const RSA_SHA2_256: u32 = 2;
+
+/// Flag of a sign request: RSA with SHA-512.
+const RSA_SHA2_512: u32 = 4;
+
+/// Why a key that was good when it came does not sign now.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// The record does not open.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The library refused.
+    #[error("the key does not sign")]
+    Refused,
+}
+
+impl Key {
+    /// True where a signature takes so long (RSA: 0.2 ms and more) that it must not be made on the thread
+    /// that serves other connections.
+    pub fn is_slow(&self) -> bool {
+        matches!(self.algorithm, Algorithm::Rsa { .. })
+    }
+
+    /// Signs `data` and returns the signature blob: the algorithm's name and its signature. `flags`
+    /// choose the hash of an RSA signature and mean nothing to others.
+    ///
+    /// # Errors
+    /// [`SignError`]; nothing is known of the signature then.
+    pub fn sign(&self, vault: &Vault, data: &[u8], flags: u32) -> Result<Vec<u8>, SignError> {
+        let blob = vault.open(&self.record, |secret| match self.algorithm {
+            Algorithm::Ed25519 => sign_ed25519(secret, data),
+            Algorithm::Ecdsa(curve) => sign_ecdsa(curve, secret, data),
+            Algorithm::Rsa { bits } => sign_rsa(bits, secret, data, flags),
+        })?;
+        blob.ok_or(SignError::Refused)
+    }
+}
+
+fn signature_blob(name: &str, signature: &[u8]) -> Vec<u8> {
+    let mut blob = Vec::with_capacity(8 + name.len() + signature.len());
+    put_string(&mut blob, name.as_bytes());
+    put_string(&mut blob, signature);
+    blob
+}
+
+fn sign_ed25519(secret: &[u8], data: &[u8]) -> Option<Vec<u8>> {
+    let (seed, public) = secret.split_at_checked(32)?;
+    let pair = Ed25519KeyPair::from_seed_and_public_key(seed, public).ok()?;
+    Some(signature_blob("ssh-ed25519", pair.try_sign(data).ok()?.as_ref()))
+}
+
+/// A key pair from a padded scalar followed by the point, checked to belong together.
+pub(super) fn ecdsa_key_pair(curve: Curve, secret: &[u8]) -> Option<EcdsaKeyPair> {
+    let algorithm = match curve {
+        Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
+        Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
+        Curve::P521 => &ECDSA_P521_SHA512_FIXED_SIGNING,
+    };
+    let (scalar, point) = secret.split_at_checked(curve.field_len())?;
+    EcdsaKeyPair::from_private_key_and_public_key(algorithm, scalar, point).ok()
+}
+
+fn sign_ecdsa(curve: Curve, secret: &[u8], data: &[u8]) -> Option<Vec<u8>> {
+    let fixed = ecdsa_key_pair(curve, secret)?.sign(&SystemRandom::new(), data).ok()?;
+    let (r, s) = fixed.as_ref().split_at_checked(curve.field_len())?;
+    let mut numbers = Vec::with_capacity(2 * (5 + curve.field_len()));
+    put_mpint(&mut numbers, r);
+    put_mpint(&mut numbers, s);
+    Some(signature_blob(curve.key_type(), &numbers))
+}
+
+fn sign_rsa(bits: usize, secret: &[u8], data: &[u8], flags: u32) -> Option<Vec<u8>> {
+    let (name, hash) = if flags & RSA_SHA2_256 != 0 {
+        ("rsa-sha2-256", Hash::Sha256)
+    } else if flags & RSA_SHA2_512 != 0 {
+        ("rsa-sha2-512", Hash::Sha512)
+    } else {
+        ("ssh-rsa", Hash::Sha1)
+    };
+    Some(signature_blob(name, &rsa::sign(bits, secret, data, hash)?))
+}

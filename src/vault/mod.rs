@@ -1,0 +1,163 @@
+//! Secret memory: what the agent must keep, and nobody else may find.
+//!
+//! Guarantees: a private key lies on the ordinary heap only as AES-256-GCM ciphertext; the key that opens
+//! it lies in one [`Region`] that swap, core dumps and (with `memfd_secret`) other processes do not reach;
+//! plaintext exists in the region, for as long as one closure runs, and is wiped before the next line.
+//! Must never: clone, format or log a secret; refuse a key because a kind of memory cannot be had.
+#![deny(unsafe_code)] // forbidden but in the one child that says so
+
+mod buffer;
+mod region;
+
+pub use buffer::SecretBuf;
+pub use region::Kind;
+
+use std::sync::Arc;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::rand;
+use region::Region;
+
+/// Bytes of the wrapping key: AES-256.
+const WRAPPING_KEY_LEN: usize = 32;
+
+/// Bytes that GCM adds to a record.
+const TAG_LEN: usize = 16;
+
+/// Why a secret could not be sealed or opened; it carries nothing of the secret.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The system gave no random bytes.
+    #[error("the system's random source failed")]
+    Random,
+    /// The record is not what this vault sealed.
+    #[error("a stored key does not open")]
+    Damaged,
+    /// No memory at all for the region.
+    #[error("no memory for secrets: {0}")]
+    Memory(#[from] std::io::Error),
+}
+
+/// A secret under the wrapping key. It says nothing without its vault.
+pub struct Record {
+    nonce: [u8; NONCE_LEN],
+    sealed: Box<[u8]>,
+}
+
+impl Record {
+    fn plain_len(&self) -> usize {
+        self.sealed.len() - TAG_LEN
+    }
+}
+
+/// The region and the wrapping key within it. One per process.
+pub struct Vault {
+    region: Arc<Region>,
+}
+
+impl Vault {
+    /// Takes the best memory that the system gives and makes a new wrapping key in it.
+    ///
+    /// # Errors
+    /// [`VaultError::Memory`] where not even ordinary memory can be mapped, [`VaultError::Random`] without
+    /// a random source.
+    pub fn new() -> Result<Self, VaultError> {
+        let mut region = Region::new()?;
+        rand::fill(region.key_mut(WRAPPING_KEY_LEN)).map_err(|_| VaultError::Random)?;
+        Ok(Self { region: Arc::new(region) })
+    }
+
+    /// What kind of memory holds the wrapping key.
+    pub fn kind(&self) -> Kind {
+        self.region.kind()
+    }
+
+    /// An empty buffer for `expected` secret bytes: in the region where a slot is free and large enough,
+    /// else on the heap, wiped either way.
+    pub fn buffer(&self, expected: usize) -> SecretBuf {
+        SecretBuf::new(&self.region, expected)
+    }
+
+    /// Puts `plain` under the wrapping key. The copy that is encrypted is made in secret memory.
+    ///
+    /// # Errors
+    /// [`VaultError::Random`] without a random source, [`VaultError::Damaged`] where the cipher refuses.
+    pub fn seal(&self, plain: &[u8]) -> Result<Record, VaultError> {
+        let mut nonce = [0; NONCE_LEN];
+        rand::fill(&mut nonce).map_err(|_| VaultError::Random)?;
+        let mut work = self.buffer(plain.len());
+        work.extend(plain);
+        let tag = self
+            .cipher()?
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut work)
+            .map_err(|_| VaultError::Damaged)?;
+        let mut sealed = Vec::with_capacity(plain.len() + TAG_LEN);
+        sealed.extend_from_slice(&work);
+        sealed.extend_from_slice(tag.as_ref());
+        Ok(Record { nonce, sealed: sealed.into_boxed_slice() })
+    }
+
+    /// Shows a record's plaintext to `look`, in secret memory, and wipes it before returning.
+    ///
+    /// # Errors
+    /// [`VaultError::Damaged`] where the record was not sealed by this vault.
+    pub fn open<T>(&self, record: &Record, look: impl FnOnce(&[u8]) -> T) -> Result<T, VaultError> {
+        let (ciphertext, tag) = record.sealed.split_at(record.plain_len());
+        let mut plain = self.buffer(ciphertext.len());
+        plain.resize(ciphertext.len());
+        self.cipher()?
+            .open_separate_gather(
+                Nonce::assume_unique_for_key(record.nonce),
+                Aad::empty(),
+                ciphertext,
+                tag,
+                &mut plain,
+            )
+            .map_err(|_| VaultError::Damaged)?;
+        Ok(look(&plain))
+    }
+
+    /// The cipher is set up anew each time (0.1 us): its round keys live in AWS-LC's heap, which wipes
+    /// what it frees, and not a moment longer than one use.
+    fn cipher(&self) -> Result<LessSafeKey, VaultError> {
+        let key = UnboundKey::new(&AES_256_GCM, self.region.key(WRAPPING_KEY_LEN))
+            .map_err(|_| VaultError::Damaged)?;
+        Ok(LessSafeKey::new(key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_opens_and_does_not_show() {
+        let vault = Vault::new().unwrap();
+        for len in [0, 1, 32, 4096, region::SLOT_LEN, region::SLOT_LEN + 1, 100_000] {
+            let plain: Vec<u8> = (0..len).map(|i| (i % 251) as u8 + 1).collect();
+            let record = vault.seal(&plain).unwrap();
+            assert!(len < 16 || !record.sealed.windows(16).any(|w| w == &plain[..16]));
+            assert_eq!(vault.open(&record, <[u8]>::to_vec).unwrap(), plain);
+        }
+    }
+
+    #[test]
+    fn another_vaults_or_a_changed_record_does_not_open() {
+        let vault = Vault::new().unwrap();
+        let mut record = vault.seal(b"a secret").unwrap();
+        assert!(Vault::new().unwrap().open(&record, |_| ()).is_err());
+        record.sealed[0] ^= 1;
+        assert!(matches!(vault.open(&record, |_| ()), Err(VaultError::Damaged)));
+    }
+
+    #[test]
+    fn opening_goes_on_when_every_slot_is_taken() {
+        let vault = Vault::new().unwrap();
+        let record = vault.seal(b"a secret").unwrap();
+        let taken: Vec<_> = (0..100).map(|_| vault.buffer(10)).collect();
+        assert!(!taken[99].in_region());
+        assert_eq!(vault.open(&record, <[u8]>::to_vec).unwrap(), b"a secret");
+        drop(taken);
+        assert!(vault.buffer(10).in_region());
+    }
+}

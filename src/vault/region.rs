@@ -1,0 +1,217 @@
+//! One mapping of secret memory: a page for the wrapping key, and slots for secrets in passage.
+//!
+//! Guarantees: on Linux the pages are `memfd_secret(2)`'s where the system has it (no other process, not
+//! even root, reads them; swap and core dumps leave them out), else locked anonymous pages between guard
+//! pages, left out of core dumps and emptied in a forked child; wiped before they are given back. Where
+//! locking is refused too the pages are used all the same, and [`Kind`] says so.
+//! Must never: hand out one slot twice.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags};
+use zeroize::Zeroize;
+
+/// Bytes of a slot: the largest RSA key that is accepted (16,384 bits, some 10 KiB) with its framing.
+pub(crate) const SLOT_LEN: usize = 16 * 1024;
+
+/// Most slots of a region: 1 MiB, well under the usual limit of 8 MiB of locked memory.
+const MOST_SLOTS: usize = 64;
+
+/// Slots to try in turn, where the limit on locked memory is small (64 KiB on old systems).
+const SLOT_COUNTS: [usize; 4] = [MOST_SLOTS, 16, 4, 2];
+
+/// Bytes before the first slot: one page, which holds the wrapping key alone.
+const KEY_PAGE: usize = 4096;
+
+/// Bytes of inaccessible memory on either side of a locked region, so that an overrun faults.
+const GUARD: usize = 4096;
+
+/// What protects the region; `status` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `memfd_secret(2)`: unreadable to every other process, root's included.
+    MemfdSecret,
+    /// Locked in memory and left out of core dumps.
+    Locked,
+    /// Left out of core dumps, but the system refused to lock it: it may be swapped.
+    Unlocked,
+}
+
+/// The mapping. Slots are lent out through an `Arc`, so it outlives each of them.
+pub(crate) struct Region {
+    base: NonNull<u8>,
+    slots: usize,
+    kind: Kind,
+    /// One bit per slot, set while it is lent.
+    taken: AtomicU64,
+}
+
+// SAFETY: the key page is written only through `&mut self`, and each slot only by the one holder of its bit.
+unsafe impl Send for Region {}
+// SAFETY: as above; `taken` is atomic.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// Maps the best kind that the system grants.
+    pub(crate) fn new() -> io::Result<Self> {
+        for slots in SLOT_COUNTS {
+            if let Ok(base) = map_secret(KEY_PAGE + slots * SLOT_LEN) {
+                return Ok(Self::over(base, slots, Kind::MemfdSecret));
+            }
+        }
+        for slots in SLOT_COUNTS {
+            let len = KEY_PAGE + slots * SLOT_LEN;
+            let base = map_guarded(len)?;
+            // SAFETY: the range was mapped just now and belongs to nobody else.
+            if unsafe { nix::sys::mman::mlock(base.cast(), len) }.is_ok() {
+                return Ok(Self::over(base, slots, Kind::Locked));
+            }
+            unmap(base, len, GUARD);
+        }
+        let base = map_guarded(KEY_PAGE + SLOT_COUNTS[2] * SLOT_LEN)?;
+        Ok(Self::over(base, SLOT_COUNTS[2], Kind::Unlocked))
+    }
+
+    fn over(base: NonNull<u8>, slots: usize, kind: Kind) -> Self {
+        // Bits of slots that do not exist count as taken for ever.
+        let taken = if slots >= MOST_SLOTS { 0 } else { u64::MAX << slots };
+        Self { base, slots, kind, taken: AtomicU64::new(taken) }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The first `len` bytes of the key page.
+    pub(crate) fn key(&self, len: usize) -> &[u8] {
+        // SAFETY: the key page is mapped for the region's life, initialised (zero or key), and only
+        // written through `&mut self`.
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr(), len.min(KEY_PAGE)) }
+    }
+
+    /// The same, to write the key once.
+    pub(crate) fn key_mut(&mut self, len: usize) -> &mut [u8] {
+        // SAFETY: as `key`, and `&mut self` excludes every reader.
+        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr(), len.min(KEY_PAGE)) }
+    }
+
+    /// Lends a free slot, or nothing where all are lent.
+    pub(crate) fn slot(this: &Arc<Self>) -> Option<Slot> {
+        let taken = this
+            .taken
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, |bits| {
+                if bits == u64::MAX { None } else { Some(bits | (bits + 1)) }
+            })
+            .ok()?;
+        Some(Slot { index: taken.trailing_ones() as usize, region: Arc::clone(this) })
+    }
+
+    fn len(&self) -> usize {
+        KEY_PAGE + self.slots * SLOT_LEN
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        let len = self.len();
+        // SAFETY: no slot is lent any more (each holds the Arc), so the whole mapping is ours alone.
+        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr(), len) }.zeroize();
+        unmap(self.base, len, if self.kind == Kind::MemfdSecret { 0 } else { GUARD });
+    }
+}
+
+/// [`SLOT_LEN`] bytes of the region, for one holder.
+pub(crate) struct Slot {
+    region: Arc<Region>,
+    index: usize,
+}
+
+impl Slot {
+    fn start(&self) -> *mut u8 {
+        self.region.base.as_ptr().wrapping_add(KEY_PAGE + self.index * SLOT_LEN)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: the slot lies within the mapping, which `region` keeps alive, and its bit is ours.
+        unsafe { std::slice::from_raw_parts(self.start(), SLOT_LEN) }
+    }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as `bytes`, and `&mut self` is the only way to this slot.
+        unsafe { std::slice::from_raw_parts_mut(self.start(), SLOT_LEN) }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // The holder wiped what it wrote; see SecretBuf.
+        self.region.taken.fetch_and(!(1 << self.index), Ordering::Release);
+    }
+}
+
+/// Pages of `memfd_secret(2)`. Shared mappings cannot be wiped in a forked child, so it does not get them.
+#[cfg(target_os = "linux")]
+fn map_secret(len: usize) -> io::Result<NonNull<u8>> {
+    use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+    // SAFETY: a system call without pointers.
+    let fd = unsafe { libc::syscall(libc::SYS_memfd_secret, libc::O_CLOEXEC) };
+    let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0).ok_or_else(io::Error::last_os_error)?;
+    // SAFETY: the kernel gave this descriptor to us just now.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    nix::unistd::ftruncate(&fd, i64::try_from(len).map_err(io::Error::other)?)?;
+    // SAFETY: a new mapping at an address of the kernel's choice.
+    let base =
+        unsafe { nix::sys::mman::mmap(None, nonzero(len)?, read_write(), MapFlags::MAP_SHARED, &fd, 0) }?;
+    advise(base.cast(), len, MmapAdvise::MADV_DONTFORK);
+    Ok(base.cast())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn map_secret(_len: usize) -> io::Result<NonNull<u8>> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Anonymous pages with an inaccessible page on either side, not dumped, empty in a forked child.
+fn map_guarded(len: usize) -> io::Result<NonNull<u8>> {
+    let whole = nonzero(len + 2 * GUARD)?;
+    // SAFETY: a new mapping at an address of the kernel's choice.
+    let outer =
+        unsafe { nix::sys::mman::mmap_anonymous(None, whole, ProtFlags::PROT_NONE, MapFlags::MAP_PRIVATE) }?;
+    let base = outer.cast::<u8>();
+    // SAFETY: GUARD lies within the mapping of len + 2 * GUARD bytes.
+    let base = unsafe { base.add(GUARD) };
+    // SAFETY: the middle of the mapping made just now; nobody uses it yet.
+    unsafe { nix::sys::mman::mprotect(base.cast(), len, read_write()) }?;
+    #[cfg(target_os = "linux")]
+    {
+        advise(base, len, MmapAdvise::MADV_DONTDUMP);
+        advise(base, len, MmapAdvise::MADV_WIPEONFORK);
+    }
+    Ok(base)
+}
+
+/// Advice that the system may not know: the rest of the protection does not hang on it.
+fn advise(base: NonNull<u8>, len: usize, advice: MmapAdvise) {
+    // SAFETY: the range is a mapping of ours, and none of the advices used changes its bytes here.
+    let _ = unsafe { nix::sys::mman::madvise(base.cast(), len, advice) };
+}
+
+fn unmap(base: NonNull<u8>, len: usize, guard: usize) {
+    // SAFETY: the guard page lies before base in the same mapping.
+    let outer = unsafe { base.sub(guard) };
+    // SAFETY: the whole mapping, made by us, to which nobody holds a reference any more.
+    let _ = unsafe { nix::sys::mman::munmap(outer.cast(), len + 2 * guard) };
+}
+
+fn read_write() -> ProtFlags {
+    ProtFlags::PROT_READ | ProtFlags::PROT_WRITE
+}
+
+fn nonzero(len: usize) -> io::Result<NonZeroUsize> {
+    NonZeroUsize::new(len).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+}
