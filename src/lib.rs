@@ -3,8 +3,18 @@
 //! One sign request is one straight line: [`frame`] reads it, [`message`] decodes it, [`agent`] decides,
 //! [`key`] signs with what [`vault`] opens for a moment, and the reply goes back. [`server`] holds the
 //! sockets, [`platform`] the operating system, [`commands`] the command line.
+//!
+//! The library exists for the program `myagent` and for its tests; it promises no stable interface to others.
 
 pub mod agent;
+pub mod cli;
+pub mod commands;
+pub mod control;
+pub mod error;
+pub mod frame;
 pub mod key;
+pub mod logging;
 pub mod message;
+pub mod platform;
+pub mod server;
 pub mod vault;

@@ -35,7 +35,7 @@ const EXTENSIONS: &[&str] = &[session::SESSION_BIND];
 pub enum Outcome {
     /// The answer.
     Reply(Reply),
-    /// May be signed: [`Permit::sign`], off this thread if [`Permit::is_slow`].
+    /// May be signed: [`Permit::sign`], where its [`Permit::cost`] allows.
     Sign(Permit),
     /// The key is to be checked and sealed ([`key::import`]), then [`Agent::insert`]ed.
     Import,

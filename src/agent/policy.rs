@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{Identity, Refusal};
-use crate::key::{Key, SignError};
+use crate::key::{Cost, Key, SignError};
 use crate::vault::Vault;
 
 /// The right to make one signature with one key.
@@ -25,9 +25,9 @@ impl Permit {
         self.key.sign(vault, data, self.flags)
     }
 
-    /// True where the signature must not be made on the thread that serves other connections.
-    pub fn is_slow(&self) -> bool {
-        self.key.is_slow()
+    /// What the signature costs, and so where it may be made.
+    pub fn cost(&self) -> Cost {
+        self.key.cost()
     }
 
     /// The key's fingerprint, for the log.

@@ -14,7 +14,7 @@ mod sign;
 mod verify;
 
 pub use import::{Imported, import};
-pub use sign::SignError;
+pub use sign::{Cost, SignError};
 pub use verify::verify;
 
 use crate::message::Curve;

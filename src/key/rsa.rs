@@ -8,7 +8,6 @@
 #![allow(unsafe_code)]
 
 use std::ptr::{self, NonNull};
-use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest::{self, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512};
 use aws_lc_rs::rand::SystemRandom;
@@ -18,12 +17,6 @@ use aws_lc_sys as c;
 
 /// What aws-lc-rs itself signs with, in bits.
 const SAFE_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
-
-/// One signature above this size takes from a tenth of a second to a second: one at a time, so that a few
-/// such keys do not take every core.
-const HUGE_BITS: usize = 8192;
-
-static HUGE: Mutex<()> = Mutex::new(());
 
 /// The hash under a PKCS#1 v1.5 signature.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,7 +41,7 @@ pub(super) fn sign(bits: usize, der: &[u8], data: &[u8], hash: Hash) -> Option<V
     let padding = match hash {
         Hash::Sha256 if SAFE_BITS.contains(&bits) => &RSA_PKCS1_SHA256,
         Hash::Sha512 if SAFE_BITS.contains(&bits) => &RSA_PKCS1_SHA512,
-        _ => return sign_with_c(bits, der, data, hash),
+        _ => return sign_with_c(der, data, hash),
     };
     let pair = KeyPair::from_der(der).ok()?;
     let mut signature = vec![0; pair.public_modulus_len()];
@@ -56,8 +49,7 @@ pub(super) fn sign(bits: usize, der: &[u8], data: &[u8], hash: Hash) -> Option<V
     Some(signature)
 }
 
-fn sign_with_c(bits: usize, der: &[u8], data: &[u8], hash: Hash) -> Option<Vec<u8>> {
-    let _one_at_a_time = (bits > HUGE_BITS).then(|| HUGE.lock().unwrap_or_else(PoisonError::into_inner));
+fn sign_with_c(der: &[u8], data: &[u8], hash: Hash) -> Option<Vec<u8>> {
     let (nid, algorithm) = match hash {
         Hash::Sha1 => (c::NID_sha1, &SHA1_FOR_LEGACY_USE_ONLY),
         Hash::Sha256 => (c::NID_sha256, &SHA256),

@@ -29,11 +29,28 @@ pub enum SignError {
     Refused,
 }
 
+/// One signature with an RSA key above this size takes a tenth of a second and more.
+const HUGE_RSA_BITS: usize = 8192;
+
+/// How long a signature keeps a core, and so where it may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// A few hundredths of a millisecond at most: on the thread that read the request.
+    Small,
+    /// Milliseconds: not on a thread that serves other connections.
+    Large,
+    /// More, and one at a time, so that a few such keys do not take every core.
+    Huge,
+}
+
 impl Key {
-    /// True where a signature takes so long (RSA: 0.2 ms and more) that it must not be made on the thread
-    /// that serves other connections.
-    pub fn is_slow(&self) -> bool {
-        matches!(self.algorithm, Algorithm::Rsa { .. })
+    /// What a signature with this key costs.
+    pub fn cost(&self) -> Cost {
+        match self.algorithm {
+            Algorithm::Ed25519 | Algorithm::Ecdsa(_) => Cost::Small,
+            Algorithm::Rsa { bits } if bits > HUGE_RSA_BITS => Cost::Huge,
+            Algorithm::Rsa { .. } => Cost::Large,
+        }
     }
 
     /// Signs `data` and returns the signature blob: the algorithm's name and its signature. `flags`

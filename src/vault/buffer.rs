@@ -31,6 +31,11 @@ impl SecretBuf {
         Self { place: slot.map_or_else(|| Place::Heap(Vec::new()), Place::Region), len: 0 }
     }
 
+    /// An empty buffer outside the region, for what is private but no secret.
+    pub fn on_heap() -> Self {
+        Self { place: Place::Heap(Vec::new()), len: 0 }
+    }
+
     /// True where the bytes lie in the region and not on the heap.
     pub fn in_region(&self) -> bool {
         matches!(self.place, Place::Region(_))

@@ -1,0 +1,157 @@
+//! The command line, as clap sees it; `--help` and the man page come from here and from nowhere else.
+#![forbid(unsafe_code)]
+
+use crate::error::Error;
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use tracing::level_filters::LevelFilter;
+
+/// The sections that both `myagent --help` and myagent(1) end with: title and text.
+pub const SECTIONS: [(&str, &str); 3] = [
+    (
+        "Exit status",
+        "0  done; or: an agent is running
+1  no agent is running; or: it failed, and the message says why
+2  the command line or a setting could not be understood",
+    ),
+    (
+        "Environment",
+        "MYAGENT_SOCK  the agent's socket; then the only place that is looked at. Its directory
+              must be yours, of mode 0700, and no symbolic link
+MYAGENT_LOG   the log level where --log is not given
+SHELL         chooses the form of the output where --shell is not given",
+    ),
+    (
+        "Files",
+        "$XDG_RUNTIME_DIR/myagent/agent.sock
+/run/user/UID/myagent/agent.sock
+~/.ssh/agent/myagent.HOST.sock
+      the socket: the first of these places that can be used, and is found again there
+control.sock, agent.log
+      beside it: the socket for stop and status, and the log of an agent in the background
+~/.ssh/agent/myagent.HOST.lock
+      held by the one agent of this user and host; it stays when the agent ends",
+    ),
+];
+
+/// An ssh-agent that is still there, with its keys, after you log in again.
+#[derive(Debug, Parser)]
+#[command(name = "myagent", version, arg_required_else_help = true)]
+#[command(long_about = "An ssh-agent that is still there, with its keys, after you log in again.\n\n\
+Put this line into your shell's rc file; it starts the agent once and finds it from then on:\n\n    \
+eval \"$(myagent start)\"")]
+#[command(disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find the running agent, or start one, and print the line that shows it to a shell
+    Start(Start),
+    /// End the agent; its keys are gone then
+    Stop,
+    /// Say whether an agent is running, and what it holds
+    Status(Status),
+}
+
+/// The options of `myagent start`.
+#[derive(Debug, clap::Args)]
+pub struct Start {
+    /// Be the agent, in this terminal or service, instead of starting one in the background
+    #[arg(long)]
+    pub foreground: bool,
+    /// For which shell to print [default: from $SHELL]
+    #[arg(long, value_name = "SHELL")]
+    pub shell: Option<Shell>,
+    /// How much a newly started agent logs [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    pub log: Option<Level>,
+}
+
+/// The options of `myagent status`.
+#[derive(Debug, clap::Args)]
+pub struct Status {
+    /// Print one line of JSON for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The family of shells a line is printed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// sh, bash, dash, ksh, zsh
+    Sh,
+    /// csh, tcsh
+    Csh,
+    /// fish
+    Fish,
+}
+
+/// How much is logged; each level includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// Nothing
+    Off,
+    /// What ends the agent or loses a key
+    Error,
+    /// What was refused, and why
+    Warn,
+    /// One line per connection and decision
+    Info,
+    /// What the program does meanwhile
+    Debug,
+    /// Everything but secrets
+    Trace,
+}
+
+impl Level {
+    /// The level given, else that of `MYAGENT_LOG`, else info.
+    pub fn choose(option: Option<Self>) -> Result<Self, Error> {
+        let value = match (option, std::env::var_os("MYAGENT_LOG")) {
+            (Some(level), _) => return Ok(level),
+            (None, Some(value)) if !value.is_empty() => value.to_string_lossy().into_owned(),
+            (None, _) => return Ok(Self::Info),
+        };
+        let allowed = || Self::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        Self::from_str(&value, true).map_err(|_| Error::Setting {
+            name: "MYAGENT_LOG",
+            value,
+            allowed: allowed().map(|level| level.get_name().to_owned()).collect::<Vec<_>>().join(", "),
+        })
+    }
+}
+
+impl From<Level> for LevelFilter {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Off => Self::OFF,
+            Level::Error => Self::ERROR,
+            Level::Warn => Self::WARN,
+            Level::Info => Self::INFO,
+            Level::Debug => Self::DEBUG,
+            Level::Trace => Self::TRACE,
+        }
+    }
+}
+
+/// The whole command line, with the sections of [`SECTIONS`] at the end of its long help.
+#[must_use]
+pub fn command() -> clap::Command {
+    let mut long = String::new();
+    for (title, text) in SECTIONS {
+        long.push_str(title);
+        long.push_str(":\n");
+        for line in text.lines() {
+            long.push_str("  ");
+            long.push_str(line);
+            long.push('\n');
+        }
+        long.push('\n');
+    }
+    Cli::command()
+        .after_help("Exit status: 0 done or yes, 1 no such agent or failed, 2 usage. More: myagent --help")
+        .after_long_help(long.trim_end().to_owned())
+}

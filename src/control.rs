@@ -1,0 +1,182 @@
+//! The control socket: what `stop` and `status` say to a running agent, and the client's half of it.
+//!
+//! One JSON line each way. This never travels over the agent socket, which may be forwarded to other hosts.
+//! Answers are believed only from a process of our own uid, and read only up to a limit.
+#![forbid(unsafe_code)]
+
+use crate::error::Error;
+use crate::platform::socket::{self, Stream};
+use interprocess::local_socket::traits::Stream as _;
+use serde::{Deserialize, Serialize};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// Version of the messages below; both sides must have the same.
+pub const VERSION: u32 = 1;
+/// A request is a few dozen bytes; what is longer is not one.
+pub const MAX_REQUEST: usize = 4 * 1024;
+/// A status names every key with its comment, which OpenSSH's client bounds by its own 256 KiB reply; 16 MiB
+/// leaves room for any number of keys that such an agent can hold.
+pub const MAX_REPLY: u64 = 16 * 1024 * 1024;
+/// An agent answers at once; one that takes longer is stopped or stuck.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// [`VERSION`] of the client.
+    pub version: u32,
+    /// What to do.
+    pub op: Op,
+}
+
+/// What an agent can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Op {
+    /// Say how you are.
+    Status,
+    /// End; the connection closes when the sockets are gone.
+    Stop,
+}
+
+/// What an agent answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reply {
+    /// To [`Op::Status`].
+    Status(Status),
+    /// To [`Op::Stop`]: ending now.
+    Stopping {
+        /// The agent's process.
+        pid: u32,
+    },
+    /// To what cannot be done.
+    Refused {
+        /// The user's sentence.
+        reason: String,
+    },
+}
+
+/// How an agent is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The agent's process.
+    pub pid: u32,
+    /// The agent's own version, which may be older than the client's.
+    pub version: String,
+    /// The path of the agent socket.
+    pub socket: String,
+    /// Start of the agent, in seconds since 1970.
+    pub started: u64,
+    /// Locked with a password.
+    pub locked: bool,
+    /// Wrong passwords since the last right one.
+    pub failed_unlocks: u32,
+    /// Open connections on the agent socket.
+    pub connections: usize,
+    /// The keys in the order of the list; none while locked.
+    pub keys: Vec<KeyStatus>,
+    /// What protects the process, and what could not be had.
+    pub measures: Vec<Measure>,
+    /// The log file, where there is one.
+    pub log: Option<String>,
+    /// The last few refusals, the newest last.
+    pub refusals: Vec<String>,
+}
+
+/// One key, as `ssh-add -l` would name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyStatus {
+    /// Such as `ED25519` or `ED25519-CERT`.
+    pub key_type: String,
+    /// Size in bits.
+    pub bits: u32,
+    /// `SHA256:` and base64.
+    pub fingerprint: String,
+    /// As the key's owner wrote it: may hold anything.
+    pub comment: String,
+    /// Seconds until it expires, where it does.
+    pub remaining_seconds: Option<u64>,
+    /// Asks before each use.
+    pub confirm: bool,
+}
+
+/// One hardening measure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measure {
+    /// A short name, such as `not dumpable`.
+    pub name: String,
+    /// Whether it is in force.
+    pub state: State,
+    /// What it means, or why it could not be had.
+    pub detail: String,
+}
+
+/// Whether a measure is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// In force.
+    On,
+    /// Not wanted here.
+    Off,
+    /// Wanted, but the system refused.
+    Refused,
+}
+
+/// A connection to the control socket of a living agent of ours.
+#[derive(Debug)]
+pub struct Connection {
+    stream: BufReader<Stream>,
+}
+
+impl Connection {
+    /// Connects. [`Error::NotRunning`] where nothing listens, [`Error::ForeignUser`] where another uid does.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let stream = match socket::connect(path, PATIENCE) {
+            Ok(stream) => stream,
+            Err(error) if socket::is_dead(&error) => return Err(Error::NotRunning),
+            Err(error) => return Err(Error::io(format!("connect to {}", path.display()), error)),
+        };
+        let peer = socket::peer(&stream).map_err(|e| Error::io("learn who listens", e))?;
+        if !peer.is_ours() {
+            return Err(Error::ForeignUser { path: path.to_owned(), uid: peer.uid });
+        }
+        let timed = stream.set_recv_timeout(Some(PATIENCE)).and(stream.set_send_timeout(Some(PATIENCE)));
+        timed.map_err(|e| Error::io("set a time limit", e))?;
+        Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    /// One request, one reply. A reply of [`Reply::Refused`] becomes [`Error::Refused`].
+    pub fn ask(&mut self, op: Op) -> Result<Reply, Error> {
+        let lost = |e: io::Error| Error::io("talk to the agent's control socket", e);
+        let mut line = serde_json::to_vec(&Request { version: VERSION, op }).map_err(|e| lost(e.into()))?;
+        line.push(b'\n');
+        self.stream.get_mut().write_all(&line).map_err(lost)?;
+        let mut answer = Vec::new();
+        (&mut self.stream).take(MAX_REPLY).read_until(b'\n', &mut answer).map_err(lost)?;
+        if answer.last() != Some(&b'\n') {
+            return Err(lost(io::ErrorKind::UnexpectedEof.into()));
+        }
+        match serde_json::from_slice(&answer).map_err(|e| lost(e.into()))? {
+            Reply::Refused { reason } => Err(Error::Refused(reason)),
+            reply => Ok(reply),
+        }
+    }
+
+    /// Waits until the agent closes its end, which it does when its sockets are gone. False after `limit`.
+    pub fn wait_closed(mut self, limit: Duration) -> bool {
+        let _ = self.stream.get_ref().set_recv_timeout(Some(limit));
+        !matches!(self.stream.read(&mut [0; 1]),
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut))
+    }
+}
+
+/// Opens a connection, asks once, closes it.
+pub fn ask(control_path: &Path, op: Op) -> Result<Reply, Error> {
+    Connection::open(control_path)?.ask(op)
+}

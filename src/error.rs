@@ -1,0 +1,177 @@
+//! The one error type of the commands: its text is the user's sentence, its hint the next command.
+//!
+//! Exit statuses, which scripts may rely on: 0 yes or done, 1 no such agent or failed, 2 wrong usage. Nothing
+//! in here carries key material, passwords or the contents of messages.
+#![forbid(unsafe_code)]
+
+use crate::platform::paths::{MAX_CONTROL_PATH, MAX_SOCKET_PATH};
+use std::io;
+use std::path::PathBuf;
+
+/// Exit status of a command that did what it was asked, or that answers "yes".
+pub const STATUS_OK: u8 = 0;
+/// Exit status of a command that failed, or that found no agent.
+pub const STATUS_FAILED: u8 = 1;
+/// Exit status of a command line or setting that cannot be understood.
+pub const STATUS_USAGE: u8 = 2;
+
+/// Why a command ended without doing what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing answers at any of the places where an agent would be.
+    #[error("no agent is running")]
+    NotRunning,
+    /// `start --foreground` was asked for while an agent answers already.
+    #[error("an agent is running already: {}", socket.display())]
+    AlreadyRunning {
+        /// The socket of the agent that answered.
+        socket: PathBuf,
+    },
+    /// An agent answers, but it has no control socket.
+    #[error("the agent at {} is not myagent ({holder})", socket.display())]
+    Foreign {
+        /// The socket that answered.
+        socket: PathBuf,
+        /// The process that listens there.
+        holder: String,
+    },
+    /// Something listens, but gives no agent's answer: it is neither used nor removed.
+    #[error("{} is in use and gives no agent's answer; it belongs to {holder}", socket.display())]
+    Silent {
+        /// The socket that accepts connections.
+        socket: PathBuf,
+        /// The process that listens there.
+        holder: String,
+    },
+    /// The instance lock stayed with another process.
+    #[error("another agent is starting or running out of reach: {holder} holds {}", lock.display())]
+    Held {
+        /// The lock file.
+        lock: PathBuf,
+        /// What the holder wrote into the lock file about itself.
+        holder: String,
+    },
+    /// The agent was told to stop, and is still there.
+    #[error("the agent (pid {pid}) was told to stop and is still there")]
+    StillRunning {
+        /// The agent's process.
+        pid: u32,
+    },
+    /// A directory or a file that must not be used.
+    #[error("{} cannot be used: {reason}", path.display())]
+    Unfit {
+        /// The directory or the file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The path of a socket does not fit into a socket's address.
+    #[error("the path is too long for a socket ({length} bytes, at most {MAX_SOCKET_PATH}, and \
+             {MAX_CONTROL_PATH} with the name of the control socket): {}", path.display())]
+    TooLong {
+        /// The path that does not fit.
+        path: PathBuf,
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// A path with a newline, another control character, or bytes that are not UTF-8.
+    #[error("the socket's path has bytes that cannot be printed: {path:?}")]
+    Unprintable {
+        /// The path, shown escaped.
+        path: PathBuf,
+    },
+    /// None of the usual places can hold a socket.
+    #[error("no place for the agent's socket: {}", reasons.join("; "))]
+    NoPlace {
+        /// For each place why not.
+        reasons: Vec<String>,
+    },
+    /// Neither `HOME` nor the user database names a home directory of ours.
+    #[error("no home directory for the lock file")]
+    NoHome,
+    /// The file system refuses flock(2).
+    #[error("the file system refuses to lock {}: {source}", path.display())]
+    Unlockable {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A socket whose other end is not ours.
+    #[error("{} belongs to another user (uid {uid})", path.display())]
+    ForeignUser {
+        /// The socket.
+        path: PathBuf,
+        /// The user at the other end.
+        uid: u32,
+    },
+    /// The control socket gave an answer that cannot be used, or refused.
+    #[error("the agent refused: {0}")]
+    Refused(String),
+    /// A setting in the environment that cannot be understood.
+    #[error("{name}={value:?} is not one of {allowed}")]
+    Setting {
+        /// The variable.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        allowed: String,
+    },
+    /// What the forked agent said when it could not start.
+    #[error("{text}")]
+    Relayed {
+        /// The sentence of the agent's own error.
+        text: String,
+        /// Its hint, empty when there is none.
+        hint: String,
+    },
+    /// The system refused something.
+    #[error("cannot {doing}: {source}")]
+    Io {
+        /// What was tried: a verb and its object.
+        doing: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// An [`Error::Io`]: `doing` is a verb and its object, as in "write the log".
+    pub fn io(doing: impl Into<String>, source: impl Into<io::Error>) -> Self {
+        Self::Io { doing: doing.into(), source: source.into() }
+    }
+
+    /// What the user can do next, where there is one thing to say.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NotRunning => "start one: eval \"$(myagent start)\"",
+            Self::AlreadyRunning { .. } => "use it: eval \"$(myagent start)\", or end it: myagent stop",
+            Self::Silent { .. } => "end that process, or set MYAGENT_SOCK to another path",
+            Self::Held { .. } => {
+                "set MYAGENT_SOCK to that agent's socket, or to another path for a second agent"
+            }
+            Self::StillRunning { .. } => "see what it does: myagent status",
+            Self::TooLong { .. } | Self::Unprintable { .. } => {
+                "set MYAGENT_SOCK to a shorter, plain path in a directory of mode 0700"
+            }
+            Self::Unfit { .. } | Self::NoPlace { .. } | Self::NoHome | Self::Unlockable { .. } => {
+                "set MYAGENT_SOCK to a path in a directory of your own with mode 0700"
+            }
+            Self::Relayed { hint, .. } => hint,
+            _ => "",
+        };
+        (!hint.is_empty()).then(|| hint.to_owned())
+    }
+
+    /// The exit status that goes with this error.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Setting { .. } => STATUS_USAGE,
+            _ => STATUS_FAILED,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Frames: a length, then as many bytes (RFC 9987 section 3).
+//!
+//! Guarantees: never more memory than a peer has sent bytes for, never more than [`MAX_LEN`] for one frame
+//! or the [`Intake`]'s limit for all that are half received; a message that may carry a secret is received
+//! into secret memory, and every message is wiped when dropped.
+//! Must never: answer for a frame that is not complete, or read a byte of the next one.
+#![forbid(unsafe_code)]
+
+mod intake;
+
+pub use intake::Intake;
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::message;
+use crate::vault::{SecretBuf, Vault};
+
+/// Longest message, in bytes: OpenSSH's AGENT_MAX_LEN.
+pub const MAX_LEN: usize = 256 * 1024;
+
+/// Bytes of the length.
+const LEN_BYTES: usize = 4;
+
+/// How long a frame may take from its first byte to its last, and a reply from one byte taken to the next:
+/// generous for a forwarded link, and an end to a peer that died or means harm.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A buffer grows by at most so much ahead of what was received.
+const STEP: usize = 16 * 1024;
+
+/// Why a connection ends in the middle of a frame.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The announced length is zero or more than [`MAX_LEN`].
+    #[error("a message of {0} bytes is announced")]
+    Length(u32),
+    /// The peer went away.
+    #[error("the connection ended in the middle of a message")]
+    Ended,
+    /// The peer stopped sending or taking bytes.
+    #[error("the peer neither sends nor takes bytes any more")]
+    Stalled,
+    /// Too much is half received, and this was the oldest.
+    #[error("too many unfinished messages")]
+    Crowded,
+    /// The system's own error.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Receives one message, without its length. None where the peer ends the connection between messages; it
+/// may take for ever to begin one.
+///
+/// # Errors
+/// [`FrameError`]; the connection is of no use afterwards.
+pub async fn read<R: AsyncRead + Unpin>(
+    stream: &mut R,
+    vault: &Vault,
+    intake: &Intake,
+) -> Result<Option<SecretBuf>, FrameError> {
+    let mut head = [0; LEN_BYTES + 1];
+    let begun = stream.read(&mut head).await?;
+    if begun == 0 {
+        return Ok(None);
+    }
+    let rest = async {
+        // The type is read with the length: it decides where the body goes. A length of zero has no type,
+        // and shows only once the peer sends more, as with OpenSSH.
+        stream.read_exact(&mut head[begun..]).await.map_err(ended)?;
+        let [a, b, c, d, message_type] = head;
+        let len = u32::from_be_bytes([a, b, c, d]);
+        let wanted = usize::try_from(len).ok().filter(|len| (1..=MAX_LEN).contains(len));
+        let wanted = wanted.ok_or(FrameError::Length(len))?;
+        let mut message =
+            if message::carries_secret(message_type) { vault.buffer(wanted) } else { SecretBuf::on_heap() };
+        message.extend(&[message_type]);
+        fill(stream, &mut message, wanted, intake).await?;
+        Ok(message)
+    };
+    timeout(PATIENCE, rest).await.map_err(|_| FrameError::Stalled)?.map(Some)
+}
+
+async fn fill<R: AsyncRead + Unpin>(
+    stream: &mut R,
+    message: &mut SecretBuf,
+    wanted: usize,
+    intake: &Intake,
+) -> Result<(), FrameError> {
+    let mut ticket = None;
+    while message.len() < wanted {
+        let filled = message.len();
+        message.resize(wanted.min(filled + STEP));
+        let read = stream.read(&mut message[filled..]);
+        let got = match &mut ticket {
+            // The first read of a small message has it all: nothing to count.
+            None => read.await?,
+            Some(ticket) => intake.unless_crowded(ticket, read).await??,
+        };
+        message.resize(filled + got);
+        if got == 0 {
+            return Err(FrameError::Ended);
+        }
+        if message.len() < wanted {
+            ticket.get_or_insert_with(|| intake.begin()).grown_to(message.len());
+        }
+    }
+    Ok(())
+}
+
+fn ended(error: std::io::Error) -> FrameError {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => FrameError::Ended,
+        _ => error.into(),
+    }
+}
+
+/// Sends a whole frame.
+///
+/// # Errors
+/// [`FrameError::Stalled`] where the peer takes nothing for [`PATIENCE`].
+pub async fn write<W: AsyncWrite + Unpin>(stream: &mut W, mut frame: &[u8]) -> Result<(), FrameError> {
+    while !frame.is_empty() {
+        let written = timeout(PATIENCE, stream.write(frame)).await.map_err(|_| FrameError::Stalled)??;
+        if written == 0 {
+            return Err(FrameError::Ended);
+        }
+        frame = &frame[written..];
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

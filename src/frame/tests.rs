@@ -1,0 +1,90 @@
+use super::*;
+use tokio::io::duplex;
+
+async fn receive(bytes: &[u8]) -> Result<Option<Vec<u8>>, FrameError> {
+    let (mut near, mut far) = duplex(1 << 20);
+    near.write_all(bytes).await.unwrap();
+    drop(near);
+    let message = read(&mut far, &Vault::new().unwrap(), &Intake::default()).await?;
+    Ok(message.map(|message| message.to_vec()))
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+#[test]
+fn exactly_one_message_is_read() {
+    block_on(async {
+        assert!(matches!(receive(&[0, 0, 0, 2, 11, 7, 0, 0]).await, Ok(Some(m)) if m == [11, 7]));
+        assert!(matches!(receive(&[]).await, Ok(None)));
+        let largest = [&262_144_u32.to_be_bytes()[..], &[13; MAX_LEN]].concat();
+        assert!(matches!(receive(&largest).await, Ok(Some(m)) if m.len() == MAX_LEN));
+    });
+}
+
+#[test]
+fn bad_lengths_and_broken_messages_end_the_connection() {
+    block_on(async {
+        for head in [[0, 0, 0, 0, 1], [0, 4, 0, 1, 1], [0xff, 0xff, 0xff, 0xff, 1]] {
+            assert!(matches!(receive(&head).await, Err(FrameError::Length(_))));
+        }
+        for broken in [&[0][..], &[0, 0, 0, 1], &[0, 0, 0, 2, 1], &[0, 0, 0, 0]] {
+            assert!(matches!(receive(broken).await, Err(FrameError::Ended)));
+        }
+    });
+}
+
+#[test]
+fn secrets_go_into_the_region_and_others_do_not() {
+    block_on(async {
+        let (vault, intake) = (Vault::new().unwrap(), Intake::default());
+        for (message_type, in_region) in [(17, true), (22, true), (25, true), (11, false), (13, false)] {
+            let (mut near, mut far) = duplex(64);
+            near.write_all(&[0, 0, 0, 3, message_type, 1, 2]).await.unwrap();
+            let message = read(&mut far, &vault, &intake).await.unwrap().unwrap();
+            assert_eq!(message.in_region(), in_region, "type {message_type}");
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_stops_in_a_message_is_given_up_and_one_that_waits_before_it_is_not() {
+    block_on(async {
+        let (vault, intake) = (Vault::new().unwrap(), Intake::default());
+        let (mut near, mut far) = duplex(64);
+        let idle = timeout(PATIENCE * 100, read(&mut far, &vault, &intake)).await;
+        assert!(idle.is_err());
+        near.write_all(&[0, 0, 0, 3, 11]).await.unwrap();
+        assert!(matches!(read(&mut far, &vault, &intake).await, Err(FrameError::Stalled)));
+    });
+}
+
+#[test]
+fn the_oldest_unfinished_message_goes_first() {
+    block_on(async {
+        let vault = Vault::new().unwrap();
+        let intake = Intake::with_limit(100);
+        let (mut old, mut old_far) = duplex(1024);
+        let (mut new, mut new_far) = duplex(1024);
+        let announce = [0, 0, 1, 0, 13];
+        old.write_all(&[&announce[..], &[0; 59]].concat()).await.unwrap();
+        new.write_all(&[&announce[..], &[0; 59]].concat()).await.unwrap();
+        let (first, second) = tokio::join!(read(&mut old_far, &vault, &intake), async {
+            tokio::task::yield_now().await;
+            let reading = read(&mut new_far, &vault, &intake);
+            let finish = async {
+                tokio::task::yield_now().await;
+                new.write_all(&[0; 196]).await.unwrap();
+            };
+            tokio::join!(reading, finish).0
+        });
+        assert!(matches!(first, Err(FrameError::Crowded)));
+        assert!(matches!(second, Ok(Some(message)) if message.len() == 256));
+    });
+}

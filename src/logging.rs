@@ -1,0 +1,132 @@
+//! The agent's log: to standard error, or to a small file of its own beside the socket.
+//!
+//! Guarantees a bound on the file's size, and that a panic is logged by its place alone: a panic's text may hold
+//! what was being worked on. What is logged where is the callers' business; no secret may be, at any level.
+#![forbid(unsafe_code)]
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Size at which the log moves to `.old`: some ten thousand connections, and two of them are nothing on a
+/// runtime directory that lies in memory.
+const MAX_LOG: u64 = 1024 * 1024;
+
+/// Logs to standard error. Without times where a journal adds its own.
+pub fn to_stderr(level: LevelFilter, times: bool) {
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(io::stderr);
+    // Fails only where a log is set up already, which then stays.
+    let _ = if times { builder.try_init() } else { builder.without_time().try_init() };
+    log_panics();
+}
+
+/// Logs to the file at `path`, which starts empty.
+pub fn to_file(level: LevelFilter, path: &Path) -> io::Result<()> {
+    let log = BoundedLog::create(path)?;
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(log);
+    let _ = builder.try_init();
+    log_panics();
+    Ok(())
+}
+
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| match panic.location() {
+        Some(place) => tracing::error!("internal error at {}:{}", place.file(), place.line()),
+        None => tracing::error!("internal error"),
+    }));
+}
+
+/// A log file of at most [`MAX_LOG`] bytes, with one predecessor of the same bound.
+#[derive(Debug)]
+struct BoundedLog {
+    path: PathBuf,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    file: File,
+    written: u64,
+}
+
+impl BoundedLog {
+    fn create(path: &Path) -> io::Result<Self> {
+        let current = Mutex::new(Current { file: open(path)?, written: 0 });
+        Ok(Self { path: path.to_owned(), current })
+    }
+
+    /// Writes one event whole, into a new file where it would pass the bound.
+    fn append(&self, event: &[u8]) -> io::Result<()> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.written.saturating_add(event.len() as u64) > MAX_LOG {
+            let mut old = self.path.clone().into_os_string();
+            old.push(".old");
+            std::fs::rename(&self.path, old)?;
+            *current = Current { file: open(&self.path)?, written: 0 };
+        }
+        current.written = current.written.saturating_add(event.len() as u64);
+        current.file.write_all(event)
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    options.open(path)
+}
+
+impl<'a> MakeWriter<'a> for BoundedLog {
+    type Writer = Event<'a>;
+
+    fn make_writer(&'a self) -> Event<'a> {
+        Event(self)
+    }
+}
+
+/// One event on its way into the log.
+#[derive(Debug)]
+struct Event<'a>(&'a BoundedLog);
+
+impl Write for Event<'_> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        self.0.append(event).map(|()| event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn the_log_and_its_predecessor_stay_bounded_and_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, old) = (dir.path().join("x.log"), dir.path().join("x.log.old"));
+        std::fs::write(&path, "from an earlier agent").unwrap();
+        let log = BoundedLog::create(&path).unwrap();
+        let line = [b'x'; 1000];
+        for _ in 0..3000 {
+            log.make_writer().write_all(&line).unwrap();
+        }
+        for file in [&path, &old] {
+            let meta = std::fs::metadata(file).unwrap();
+            assert!(meta.len() > 0 && meta.len() <= MAX_LOG, "{} bytes", meta.len());
+            assert_eq!(meta.len() % 1000, 0, "an event was torn, or the old text stayed");
+        }
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+}

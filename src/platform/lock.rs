@@ -1,0 +1,135 @@
+//! The instance lock: whoever holds it is the one agent at its place, starting or running, and alone may remove
+//! a dead socket there.
+//!
+//! The file is never removed, so two processes can never hold two locks of one name. What is written into it is
+//! for people; nothing is decided by it.
+#![forbid(unsafe_code)]
+
+use super::{paths, unix};
+use crate::error::Error;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// How often the file may be replaced under our hands before something is wrong; normally never.
+const RETRIES: usize = 100;
+/// More than a holder ever writes.
+const MAX_NOTE: u64 = 1024;
+
+/// The held lock. It ends with the last copy of its descriptor, which no program started by us inherits.
+#[derive(Debug)]
+pub struct InstanceLock {
+    file: File,
+    path: PathBuf,
+}
+
+/// The outcome of an attempt.
+#[derive(Debug)]
+pub enum Attempt {
+    /// It is ours now.
+    Acquired(InstanceLock),
+    /// Another process has it.
+    Held(Holder),
+}
+
+/// What the process that holds a lock wrote about itself; empty if it did not come to that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holder {
+    note: String,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.note.is_empty() { f.write_str("an unnamed process") } else { f.write_str(&self.note) }
+    }
+}
+
+impl InstanceLock {
+    /// Tries to take the lock at `path`, making the file and its directory where they are missing.
+    ///
+    /// # Errors
+    /// [`Error::Unlockable`] where the file system has no locks, [`Error::Unfit`] where directory or file are
+    /// not ours alone.
+    pub fn try_acquire(path: &Path) -> Result<Attempt, Error> {
+        paths::prepare_lock_directory(path)?;
+        for _ in 0..RETRIES {
+            let file = open(path)?;
+            match unix::flock(&file) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Attempt::Held(Holder::read(file)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => return Err(Error::Unlockable { path: path.to_owned(), source }),
+            }
+            if is_still(&file, path) {
+                return Ok(Attempt::Acquired(Self { file, path: path.to_owned() }));
+            }
+        }
+        Err(Error::Unfit { path: path.to_owned(), reason: "something keeps replacing it".to_owned() })
+    }
+
+    /// Whether nobody holds the lock now. Takes it for a moment, but never makes the file.
+    #[must_use]
+    pub fn is_free(path: &Path) -> bool {
+        match OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path) {
+            Ok(file) => unix::flock(&file).is_ok(),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+    }
+
+    /// Writes for people who holds the lock: this process, for the agent at `socket`.
+    pub fn record(&self, socket: &Path) {
+        let note = format!("pid {}, {}\n", std::process::id(), socket.display());
+        let mut file = &self.file;
+        // Only information: a full disk must not keep an agent from starting.
+        let _ = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(note.as_bytes()));
+    }
+
+    /// The lock file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl AsFd for InstanceLock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+impl Holder {
+    fn read(file: File) -> Self {
+        let mut note = String::new();
+        let _ = file.take(MAX_NOTE).read_to_string(&mut note);
+        Self { note: note.trim().chars().map(|c| if c.is_control() { '?' } else { c }).collect() }
+    }
+}
+
+fn open(path: &Path) -> Result<File, Error> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        // A fifo of that name must not make us wait.
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)
+        .map_err(|e| Error::io(format!("open the lock file {}", path.display()), e))?;
+    match file.metadata() {
+        Ok(meta) if meta.is_file() && meta.uid() == nix::unistd::geteuid().as_raw() => Ok(file),
+        _ => Err(Error::Unfit { path: path.to_owned(), reason: "it is no file of ours".to_owned() }),
+    }
+}
+
+fn is_still(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::symlink_metadata(path)) {
+        (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}

@@ -1,0 +1,18 @@
+//! What differs between operating systems, behind one small contract: where the sockets are, who is at the
+//! other end, who may start, and what the process does to close itself.
+//!
+//! Nothing here decides about keys, and nothing here reads a message. System calls that need `unsafe` are in `unix` and `linux` alone.
+
+pub mod clock;
+pub mod harden;
+#[cfg(target_os = "linux")]
+mod linux;
+pub mod lock;
+pub mod paths;
+pub mod process;
+pub mod socket;
+mod unix;
+
+pub use harden::harden;
+pub use socket::{BoundSocket, listen};
+pub use unix::local_time;

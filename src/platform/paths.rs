@@ -1,0 +1,287 @@
+//! Where an agent's socket may be, in which order, and what lies beside it.
+//!
+//! Guarantees that no directory is used that another user owns, can look into or can redirect, and that no path
+//! is handed out that does not fit into a socket's address or cannot be printed. Must never bind, connect to or
+//! remove anything, and never look at `SSH_AUTH_SOCK`.
+#![forbid(unsafe_code)]
+
+use crate::error::Error;
+use aws_lc_rs::digest;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::{Mode, fstat};
+use nix::unistd::{Uid, User, geteuid, gethostname};
+use std::ffi::{OsStr, OsString};
+use std::fs::DirBuilder;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// The longest path of a socket, in bytes: macOS has 104 with the final NUL, and homes are shared with it.
+pub const MAX_SOCKET_PATH: usize = 103;
+/// The longest path of the control socket, whose name we make ourselves: Linux has 108 bytes with the NUL.
+pub const MAX_CONTROL_PATH: usize = 107;
+/// Length of the host's name in a file name, as OpenSSH has it.
+const HOST_HASH: usize = 10;
+/// The name of the socket in a directory that is the agent's alone.
+const SOCKET_NAME: &str = "agent.sock";
+
+/// What of the environment decides about the places.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// `MYAGENT_SOCK`.
+    pub socket: Option<OsString>,
+    /// `XDG_RUNTIME_DIR`.
+    pub runtime: Option<OsString>,
+    /// `HOME`.
+    pub home: Option<OsString>,
+    /// Our effective uid.
+    pub uid: Uid,
+}
+
+impl Environment {
+    /// The environment of this process; empty variables count as unset.
+    #[must_use]
+    pub fn current() -> Self {
+        let get = |name| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
+        let (socket, runtime, home) = (get("MYAGENT_SOCK"), get("XDG_RUNTIME_DIR"), get("HOME"));
+        Self { socket, runtime, home, uid: geteuid() }
+    }
+
+    /// `HOME` where it is absolute and ours, else the home in the user database where that is ours.
+    fn home(&self) -> Option<PathBuf> {
+        let ours = |path: &PathBuf| {
+            path.is_absolute()
+                && std::fs::metadata(path).is_ok_and(|m| m.is_dir() && m.uid() == self.uid.as_raw())
+        };
+        let named = self.home.as_ref().map(PathBuf::from).filter(ours);
+        named.or_else(|| User::from_uid(self.uid).ok()??.dir.into()).filter(ours)
+    }
+}
+
+/// The paths that belong to one agent.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The agent socket.
+    pub socket: PathBuf,
+    /// The control socket.
+    pub control: PathBuf,
+    /// The lock file.
+    pub lock: PathBuf,
+    /// The log file, where this agent writes one.
+    pub log: Option<PathBuf>,
+}
+
+/// One place where an agent may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The agent socket there.
+    pub socket: PathBuf,
+    /// The lock that an agent at this place holds; none where there is no home directory.
+    lock: Option<PathBuf>,
+    /// The directory that must exist already; the rest of the path to the socket may be made.
+    base: PathBuf,
+    /// Whether the base, too, must be private (a home directory need not be).
+    base_private: bool,
+    /// Named by `MYAGENT_SOCK`: then its faults are errors, else it is passed over.
+    pub chosen: bool,
+}
+
+/// How a directory is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Ours and private.
+    Ready,
+    /// Not there yet.
+    Absent,
+    /// Not to be used, for this reason.
+    Unfit(String),
+}
+
+/// The candidates in order. `MYAGENT_SOCK` is the only one where it is set.
+pub fn candidates(environment: &Environment) -> Result<Vec<Candidate>, Error> {
+    let home = environment.home();
+    let host = host_hash(gethostname().unwrap_or_default().as_encoded_bytes());
+    let in_home = home.as_ref().map(|home| home.join(".ssh/agent").join(format!("myagent.{host}")));
+    let shared_lock = in_home.as_ref().map(|stem| suffixed(stem, ".lock"));
+    let mut usual: Vec<Candidate> = Vec::new();
+    let runtime = environment.runtime.as_ref().map(PathBuf::from).filter(|path| path.is_absolute());
+    for base in runtime.into_iter().chain([PathBuf::from(format!("/run/user/{}", environment.uid))]) {
+        let socket = base.join("myagent").join(SOCKET_NAME);
+        if !usual.iter().any(|candidate| candidate.socket == socket) {
+            let lock = shared_lock.clone();
+            usual.push(Candidate { socket, lock, base, base_private: true, chosen: false });
+        }
+    }
+    if let (Some(base), Some(stem)) = (home, in_home) {
+        let (socket, lock) = (suffixed(&stem, ".sock"), shared_lock);
+        usual.push(Candidate { socket, lock, base, base_private: false, chosen: false });
+    }
+    let Some(chosen) = &environment.socket else { return Ok(usual) };
+    let chosen = Candidate::chosen(PathBuf::from(chosen))?;
+    // The same place by another way has the same lock, so that both ways meet one agent.
+    match usual.into_iter().find(|candidate| candidate.socket == chosen.socket) {
+        Some(known) => Ok(vec![Candidate { chosen: true, ..known }]),
+        None => Ok(vec![chosen]),
+    }
+}
+
+impl Candidate {
+    fn chosen(socket: PathBuf) -> Result<Self, Error> {
+        let unfit = |reason: &str| Error::Unfit { path: socket.clone(), reason: reason.to_owned() };
+        if !socket.is_absolute() {
+            return Err(unfit("MYAGENT_SOCK must be an absolute path"));
+        }
+        let (Some(directory), Some(_)) = (socket.parent(), socket.file_name()) else {
+            return Err(unfit("MYAGENT_SOCK must be the path of a socket in a directory"));
+        };
+        if socket.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return Err(unfit("MYAGENT_SOCK must be the path of a socket, not of a directory"));
+        }
+        let base = directory.parent().unwrap_or(directory).to_owned();
+        let lock = Some(suffixed(&socket, ".lock"));
+        let candidate = Self { lock, base, base_private: false, chosen: true, socket };
+        candidate.addressable()?;
+        Ok(candidate)
+    }
+
+    /// The directory of the socket.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.socket.parent().unwrap_or(&self.base)
+    }
+
+    /// The control socket: `agent.sock` has `control.sock` beside it, any other name a `NAME.control`.
+    #[must_use]
+    pub fn control(&self) -> PathBuf {
+        self.beside("control.sock", ".control")
+    }
+
+    /// The lock file. [`Error::NoHome`] where it would lie in a home directory and there is none.
+    pub fn lock(&self) -> Result<&Path, Error> {
+        self.lock.as_deref().ok_or(Error::NoHome)
+    }
+
+    /// All paths of an agent at this place.
+    pub fn places(&self) -> Result<Places, Error> {
+        Ok(Places {
+            socket: self.socket.clone(),
+            control: self.control(),
+            lock: self.lock()?.to_owned(),
+            log: Some(self.beside("agent.log", ".log")),
+        })
+    }
+
+    /// Whether the place can be looked at: nothing is made, no error is printed.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let base = if self.base_private { private(&self.base) } else { Standing::Ready };
+        match (base, self.addressable()) {
+            (_, Err(error)) => Standing::Unfit(error.to_string()),
+            (Standing::Ready, Ok(())) => private(self.directory()),
+            (Standing::Absent, Ok(())) => Standing::Unfit(format!("{} does not exist", self.base.display())),
+            (unfit, Ok(())) => unfit,
+        }
+    }
+
+    /// Makes the directory of the socket where only that is missing.
+    pub fn prepare(&self) -> Result<(), Error> {
+        if self.standing() == Standing::Absent {
+            if !self.chosen && !self.base_private {
+                make_directory(&self.base.join(".ssh"))?;
+            }
+            make_directory(self.directory())?;
+        }
+        require_private(self.directory(), self.standing())
+    }
+
+    fn beside(&self, of_ours: &str, suffix: &str) -> PathBuf {
+        match self.socket.file_name() {
+            Some(name) if name == SOCKET_NAME => self.socket.with_file_name(of_ours),
+            _ => suffixed(&self.socket, suffix),
+        }
+    }
+
+    fn addressable(&self) -> Result<(), Error> {
+        for (path, limit) in [(&self.socket, MAX_SOCKET_PATH), (&self.control(), MAX_CONTROL_PATH)] {
+            let length = path.as_os_str().len();
+            if length > limit {
+                return Err(Error::TooLong { path: path.clone(), length });
+            }
+        }
+        match self.socket.to_str() {
+            Some(text) if !text.chars().any(|c| c.is_control() && c != '\t') => Ok(()),
+            _ => Err(Error::Unprintable { path: self.socket.clone() }),
+        }
+    }
+}
+
+/// Makes the directory that the lock file lies in, and requires it to be ours and private.
+pub fn prepare_lock_directory(lock: &Path) -> Result<(), Error> {
+    let Some(directory) = lock.parent() else { return Err(Error::NoHome) };
+    if private(directory) == Standing::Absent {
+        if let Some(above) = directory.parent() {
+            make_directory(above)?;
+        }
+        make_directory(directory)?;
+    }
+    require_private(directory, private(directory))
+}
+
+/// Whether a directory is ours, of mode 0700, and no symbolic link.
+#[must_use]
+pub fn private(path: &Path) -> Standing {
+    let flags =
+        OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let unfit = |reason: String| Standing::Unfit(format!("{} {reason}", path.display()));
+    let stat = match open(path, flags, Mode::empty()).and_then(fstat) {
+        Ok(stat) => stat,
+        Err(nix::Error::ENOENT) => return Standing::Absent,
+        Err(nix::Error::ENOTDIR | nix::Error::ELOOP) => {
+            return unfit("is a symbolic link or no directory".to_owned());
+        }
+        Err(error) => return unfit(format!("cannot be opened: {}", error.desc())),
+    };
+    if stat.st_uid != geteuid().as_raw() {
+        unfit(format!("belongs to uid {}", stat.st_uid))
+    } else if stat.st_mode & 0o777 != 0o700 {
+        unfit(format!("has mode {:04o}, not 0700", stat.st_mode & 0o7777))
+    } else {
+        Standing::Ready
+    }
+}
+
+fn require_private(directory: &Path, standing: Standing) -> Result<(), Error> {
+    let reason = match standing {
+        Standing::Ready => return Ok(()),
+        Standing::Absent => "it vanished".to_owned(),
+        Standing::Unfit(reason) => reason,
+    };
+    Err(Error::Unfit { path: directory.to_owned(), reason })
+}
+
+fn make_directory(path: &Path) -> Result<(), Error> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(Error::io(format!("make the directory {}", path.display()), error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(OsStr::new(suffix));
+    name.into()
+}
+
+/// OpenSSH's short name of a host: ten characters made of the SHA-512 of its name.
+#[must_use]
+pub fn host_hash(host: &[u8]) -> String {
+    const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    let digest = digest::digest(&digest::SHA512, host);
+    digest
+        .as_ref()
+        .iter()
+        .take(HOST_HASH)
+        .map(|&b| char::from(ALPHABET[usize::from(b) % ALPHABET.len()]))
+        .collect()
+}

@@ -1,0 +1,163 @@
+//! Going into the background, and leaving behind what the caller handed down.
+//!
+//! Guarantees that the starter learns whether the agent became ready, and that the agent keeps no descriptor,
+//! terminal, directory or signal setting of its caller. Must run before any thread exists.
+#![forbid(unsafe_code)]
+
+use super::harden::measure;
+use super::unix;
+use crate::control::Measure;
+use crate::error::Error;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::time::{Duration, Instant};
+
+pub use unix::reset_signals;
+
+/// An agent is ready in milliseconds; one that is not after this has failed.
+const READY_LIMIT: Duration = Duration::from_secs(10);
+/// More than any error text.
+const MAX_REPORT: u64 = 16 * 1024;
+/// The first word of a good report.
+const READY: &str = "ready ";
+
+/// Which of the two processes this is, after [`daemonize`].
+#[derive(Debug)]
+pub enum Side {
+    /// The one that was called.
+    Starter(Report),
+    /// The agent.
+    Daemon(Reporter),
+}
+
+/// The starter's end of the readiness pipe.
+#[derive(Debug)]
+pub struct Report(File);
+
+/// The agent's end of the readiness pipe.
+#[derive(Debug)]
+pub struct Reporter(File);
+
+/// Forks twice and leaves the session, so that the agent belongs to no terminal and to no parent of ours.
+pub fn daemonize() -> Result<Side, Error> {
+    let failed = |e: Errno| Error::io("start a process", e);
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
+    if let ForkResult::Parent { child } = unix::fork().map_err(failed)? {
+        drop(writer);
+        // The child only forks again; what became of that is in the pipe.
+        while waitpid(child, None) == Err(Errno::EINTR) {}
+        return Ok(Side::Starter(Report(reader.into())));
+    }
+    drop(reader);
+    let reporter = Reporter(writer.into());
+    match setsid().and_then(|_| unix::fork()) {
+        Ok(ForkResult::Child) => Ok(Side::Daemon(reporter)),
+        Ok(ForkResult::Parent { .. }) => unix::exit_now(0),
+        Err(error) => {
+            reporter.failed(&failed(error));
+            unix::exit_now(1)
+        }
+    }
+}
+
+impl Report {
+    /// Waits for the agent's report: its pid, or why it could not start.
+    pub fn wait(mut self) -> Result<u32, Error> {
+        let mut text = String::new();
+        let end = Instant::now() + READY_LIMIT;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let limit = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], limit) {
+                Ok(0) => return Err(Error::io("start the agent", Errno::ETIMEDOUT)),
+                Ok(_) => break,
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(Error::io("wait for the agent", error)),
+            }
+        }
+        // One write on the other side, and then the end: the rest cannot keep us waiting.
+        (&mut self.0)
+            .take(MAX_REPORT)
+            .read_to_string(&mut text)
+            .map_err(|e| Error::io("hear from the agent", e))?;
+        if let Some(pid) = text.strip_prefix(READY).and_then(|pid| pid.trim().parse().ok()) {
+            return Ok(pid);
+        }
+        match text.split_once('\n') {
+            Some((text, hint)) => Err(Error::Relayed { text: text.to_owned(), hint: hint.to_owned() }),
+            None => Err(Error::Relayed {
+                text: "the agent ended before it was ready".into(),
+                hint: String::new(),
+            }),
+        }
+    }
+}
+
+impl Reporter {
+    /// Tells the starter that the agent answers from now on.
+    pub fn ready(mut self) {
+        let _ = self.0.write_all(format!("{READY}{}\n", std::process::id()).as_bytes());
+    }
+
+    /// Tells the starter why there is no agent.
+    pub fn failed(mut self, error: &Error) {
+        let text = error.to_string().replace('\n', " ");
+        let _ = self.0.write_all(format!("{text}\n{}", error.hint().unwrap_or_default()).as_bytes());
+    }
+}
+
+impl AsFd for Reporter {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Leaves the caller's directory, input and output.
+pub fn detach() -> Result<(), Error> {
+    let failed = |e| Error::io("leave the terminal", e);
+    std::env::set_current_dir("/").map_err(failed)?;
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null").map_err(failed)?;
+    dup2_stdin(&null)
+        .and_then(|()| dup2_stdout(&null))
+        .and_then(|()| dup2_stderr(&null))
+        .map_err(|e| failed(e.into()))
+}
+
+/// Closes every descriptor above standard error but `keep`. Nothing else in this process may own one.
+#[must_use]
+pub fn close_inherited(keep: &[BorrowedFd<'_>]) -> Measure {
+    let mut kept: Vec<RawFd> = keep.iter().map(AsRawFd::as_raw_fd).collect();
+    kept.sort_unstable();
+    let mut first = 3;
+    let mut result = Ok(());
+    for fd in kept.into_iter().filter(|&fd| fd > 2).chain([RawFd::MAX]) {
+        if fd > first {
+            result = result.and(close_range(first, fd - 1, keep));
+        }
+        first = fd.saturating_add(1);
+    }
+    measure("closed descriptors", "nothing of the caller's is open", result)
+}
+
+fn close_range(first: RawFd, last: RawFd, keep: &[BorrowedFd<'_>]) -> nix::Result<()> {
+    #[cfg(target_os = "linux")]
+    if super::linux::close_range(first, last).is_ok() {
+        return Ok(());
+    }
+    // Linux before 5.9, or a sandbox that does not know the call.
+    let listed = std::fs::read_dir("/dev/fd").map_err(|_| Errno::ENOSYS)?;
+    let open: Vec<RawFd> =
+        listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    for fd in open.into_iter().filter(|fd| (first..=last).contains(fd)) {
+        if !keep.iter().any(|kept| kept.as_raw_fd() == fd) {
+            unix::close(fd);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! Local sockets: connecting with a time limit, who is at the other end, and binding over a dead one.
+//!
+//! A socket that accepts connections is never removed, nor anything that is no socket, nor anything at all
+//! without the instance lock in hand.
+#![forbid(unsafe_code)]
+
+use super::lock::InstanceLock;
+use crate::error::Error;
+use interprocess::local_socket::traits::StreamCommon;
+use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
+use interprocess::os::unix::local_socket::ListenerOptionsExt;
+use nix::sys::socket::{self as raw, AddressFamily, SockFlag, SockType, UnixAddr, setsockopt, sockopt};
+use nix::sys::time::TimeVal;
+use nix::unistd::geteuid;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use interprocess::local_socket::{Listener, Stream};
+
+/// Mode of the sockets: the owner alone.
+const SOCKET_MODE: libc::mode_t = 0o600;
+/// A socket is judged dead by its refusal, at once; this only bounds the wait for one that is alive.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The process at the other end of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its effective user when it connected or listened.
+    pub uid: u32,
+    /// Its process, where the system says so. Under socket activation this is the service manager's.
+    pub pid: Option<i32>,
+}
+
+impl Peer {
+    /// Whether it runs as our effective user.
+    #[must_use]
+    pub fn is_ours(self) -> bool {
+        self.uid == geteuid().as_raw()
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(pid) = self.pid.filter(|&pid| pid > 0) else { return write!(f, "uid {}", self.uid) };
+        match std::fs::read_to_string(format!("/proc/{pid}/comm")) {
+            Ok(name) => write!(f, "pid {pid} ({})", name.trim().escape_debug()),
+            Err(_) => write!(f, "pid {pid}"),
+        }
+    }
+}
+
+/// Connects, waiting at most `limit`; reads and writes on the stream have no limit yet.
+///
+/// interprocess' own time limit takes a full backlog for a connection on Linux, so the wait is left to the
+/// kernel: `WouldBlock` means that something listens and does not accept.
+pub fn connect(path: &Path, limit: Duration) -> io::Result<Stream> {
+    let socket = raw::socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    let wait = |limit: Duration| {
+        let seconds = libc::time_t::try_from(limit.as_secs()).unwrap_or(libc::time_t::MAX);
+        TimeVal::new(seconds, libc::suseconds_t::from(limit.subsec_micros()))
+    };
+    setsockopt(&socket, sockopt::SendTimeout, &wait(limit))?;
+    raw::connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    setsockopt(&socket, sockopt::SendTimeout, &wait(Duration::ZERO))?;
+    Ok(interprocess::os::unix::uds_local_socket::Stream::from(socket).into())
+}
+
+/// Who is at the other end of `stream`.
+pub fn peer(stream: &impl StreamCommon) -> io::Result<Peer> {
+    let credentials = stream.peer_creds()?;
+    let uid = credentials.euid().ok_or(io::ErrorKind::Unsupported)?;
+    Ok(Peer { uid, pid: credentials.pid() })
+}
+
+/// Whether an error of [`connect`] means that nothing listens there.
+#[must_use]
+pub fn is_dead(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
+}
+
+/// A listening socket and the file that it made.
+#[derive(Debug)]
+pub struct BoundSocket {
+    /// The listener, blocking; it does not remove its file when dropped.
+    pub listener: Listener,
+    /// The socket's path.
+    pub path: PathBuf,
+    /// Device and inode of that file.
+    pub identity: (u64, u64),
+}
+
+impl BoundSocket {
+    /// The listener for tokio, over a descriptor of its own. Needs a runtime.
+    pub fn to_tokio(&self) -> io::Result<interprocess::local_socket::tokio::Listener> {
+        let Listener::UdSocket(listener) = &self.listener;
+        let descriptor = listener.as_fd().try_clone_to_owned()?;
+        interprocess::os::unix::uds_local_socket::tokio::Listener::try_from(descriptor).map(Into::into)
+    }
+
+    /// Removes the file, if it still is the one that we made. To be called while the lock is held.
+    pub fn unlink(&self) -> io::Result<()> {
+        unlink_if(&self.path, self.identity)
+    }
+}
+
+/// Binds `path` with mode 0600 and listens, removing a dead socket first.
+///
+/// # Errors
+/// [`Error::Silent`] where something listens, [`Error::Unfit`] where the path is no socket; both stay as they are.
+pub fn listen(path: &Path, _held: &InstanceLock) -> Result<BoundSocket, Error> {
+    remove_dead(path)?;
+    let failed = |e: io::Error| Error::io(format!("listen on {}", path.display()), e);
+    let name = path.to_fs_name::<GenericFilePath>().map_err(failed)?;
+    let options = ListenerOptions::new().name(name).mode(SOCKET_MODE).reclaim_name(false);
+    let listener = options.create_sync().map_err(failed)?;
+    let meta = std::fs::symlink_metadata(path).map_err(failed)?;
+    Ok(BoundSocket { listener, path: path.to_owned(), identity: (meta.dev(), meta.ino()) })
+}
+
+fn remove_dead(path: &Path) -> Result<(), Error> {
+    let unfit = |reason: String| Error::Unfit { path: path.to_owned(), reason };
+    let meta = match std::fs::symlink_metadata(path) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io(format!("look at {}", path.display()), error)),
+    };
+    if !meta.file_type().is_socket() {
+        return Err(unfit("it is no socket, and stays where it is".to_owned()));
+    }
+    let holder = match connect(path, PATIENCE) {
+        Err(error) if is_dead(&error) => {
+            return unlink_if(path, (meta.dev(), meta.ino()))
+                .map_err(|e| Error::io(format!("remove the dead socket {}", path.display()), e));
+        }
+        Err(error) => error.to_string(),
+        Ok(stream) => peer(&stream).map_or_else(|e| e.to_string(), |peer| peer.to_string()),
+    };
+    Err(Error::Silent { socket: path.to_owned(), holder })
+}
+
+fn unlink_if(path: &Path, identity: (u64, u64)) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if (meta.dev(), meta.ino()) == identity => std::fs::remove_file(path),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,80 @@
+//! The few calls of Unix that nix offers only in another shape, or not at all, each in a function of its own.
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+use nix::unistd::ForkResult;
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, RawFd};
+
+/// Takes an exclusive flock(2) without waiting; `WouldBlock` where another process has it.
+///
+/// nix' own `Flock` unlocks when dropped, for every process that shares the descriptor: the starter would take
+/// the lock from the agent that it forked. Here only the last close ends the lock.
+pub(super) fn flock(file: &File) -> io::Result<()> {
+    // SAFETY: a plain system call on a descriptor that `file` keeps open.
+    let result = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    Errno::result(result).map(drop).map_err(io::Error::from)
+}
+
+/// fork(2). The process must have one thread.
+pub(super) fn fork() -> nix::Result<ForkResult> {
+    // SAFETY: the callers run before any thread is started, so the child finds no lock held by a lost thread.
+    unsafe { nix::unistd::fork() }
+}
+
+/// Ends the process without running anything that belongs to its parent's copy, such as buffers and hooks.
+pub(super) fn exit_now(status: i32) -> ! {
+    // SAFETY: does not return, touches no memory.
+    unsafe { libc::_exit(status) }
+}
+
+/// Undoes what the caller's shell or supervisor did to the signals: nothing blocked, nothing ignored.
+///
+/// SIGPIPE stays ignored, a client that goes away must not end the agent; SEGV and BUS stay with the runtime,
+/// which reports an exhausted stack.
+pub fn reset_signals() {
+    for number in Signal::iterator() {
+        if !matches!(
+            number,
+            Signal::SIGPIPE | Signal::SIGSEGV | Signal::SIGBUS | Signal::SIGKILL | Signal::SIGSTOP
+        ) {
+            // SAFETY: the default action installs no handler.
+            let _ = unsafe { signal(number, SigHandler::SigDfl) };
+        }
+    }
+    let _ = SigSet::empty().thread_set_mask();
+}
+
+/// Closes a descriptor that nothing in this process owns.
+pub(super) fn close(descriptor: RawFd) {
+    // SAFETY: the callers name only descriptors that were inherited and that no object here owns.
+    unsafe { libc::close(descriptor) };
+}
+
+/// `seconds` since 1970 as the local time, such as `2026-11-20 08:47:12 +0100`; the number where that fails.
+#[must_use]
+pub fn local_time(seconds: u64) -> String {
+    let Ok(time) = libc::time_t::try_from(seconds) else { return seconds.to_string() };
+    let mut fields = MaybeUninit::<libc::tm>::zeroed();
+    // SAFETY: both pointers are to live locals; localtime_r writes the second and keeps neither.
+    if unsafe { libc::localtime_r(&raw const time, fields.as_mut_ptr()) }.is_null() {
+        return seconds.to_string();
+    }
+    // SAFETY: localtime_r has filled the fields, and all-zero is valid for them as well.
+    let tm = unsafe { fields.assume_init() };
+    let offset = tm.tm_gmtoff / 60;
+    format!(
+        "{:04}-{:02}-{:02} {:02}:{:02}:{:02} {}{:02}{:02}",
+        tm.tm_year + 1900,
+        tm.tm_mon + 1,
+        tm.tm_mday,
+        tm.tm_hour,
+        tm.tm_min,
+        tm.tm_sec,
+        if offset < 0 { '-' } else { '+' },
+        offset.abs() / 60,
+        offset.abs() % 60,
+    )
+}

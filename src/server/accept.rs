@@ -1,0 +1,119 @@
+//! Accepting connections: who may come in, and how many.
+//!
+//! Guarantees: a peer of another user gets no byte; where descriptors run short accepting pauses, and goes
+//! on when there are some again.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use interprocess::local_socket::tokio::{Listener, Stream};
+use interprocess::local_socket::traits::tokio::Listener as _;
+use nix::sys::resource::{Resource, getrlimit};
+use tokio::sync::Semaphore;
+
+use super::{Shared, answer, control};
+use crate::agent::Session;
+use crate::frame;
+use crate::platform::socket::{self, Peer};
+
+/// Descriptors kept for everything that is no client: sockets, timers, logs, the control socket.
+const RESERVE: u64 = 32;
+
+/// Fewest clients that are served at once, however small the limit on descriptors.
+const FEWEST: u64 = 8;
+
+/// Control connections at once: `stop` and `status` are short.
+const MOST_CONTROL: usize = 8;
+
+/// How long to wait after the system refused a connection, for lack of descriptors or memory.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves the agent socket for ever.
+pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
+    let soft = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
+    let most = usize::try_from(soft.saturating_sub(RESERVE).max(FEWEST)).unwrap_or(usize::MAX);
+    let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let (stream, peer) = next(&listener).await;
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let _place = place;
+            let _counted = Counted::new(&shared);
+            serve(&shared, stream, peer).await;
+        });
+    }
+}
+
+/// Serves the control socket for ever.
+pub(super) async fn control(shared: Arc<Shared>, listener: Listener) {
+    let places = Arc::new(Semaphore::new(MOST_CONTROL));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let (stream, _) = next(&listener).await;
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let _place = place;
+            control::serve(&shared, stream).await;
+        });
+    }
+}
+
+/// The next connection of a peer that may come in: our own user, or root as with OpenSSH's agent.
+async fn next(listener: &Listener) -> (Stream, Peer) {
+    loop {
+        let stream = match listener.accept().await {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!("no connection can be accepted now: {error}");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        match socket::peer(&stream) {
+            Ok(peer) if peer.is_ours() || peer.uid == 0 => return (stream, peer),
+            Ok(peer) => tracing::warn!("refused a connection of uid {} ({peer})", peer.uid),
+            Err(error) => tracing::warn!("refused a connection of an unknown user: {error}"),
+        }
+    }
+}
+
+/// One client, from its first message to its last.
+async fn serve(shared: &Arc<Shared>, mut stream: Stream, peer: Peer) {
+    let mut session = Session::new(peer.to_string());
+    tracing::info!(peer = %session, "connected");
+    loop {
+        let message = match frame::read(&mut stream, &shared.vault, &shared.intake).await {
+            Ok(Some(message)) => message,
+            Ok(None) => break,
+            Err(error) => {
+                tracing::info!(peer = %session, "connection closed: {error}");
+                break;
+            }
+        };
+        let reply = answer::answer(shared, &mut session, message).await;
+        if let Err(error) = frame::write(&mut stream, &reply.to_frame()).await {
+            tracing::info!(peer = %session, "connection closed: {error}");
+            break;
+        }
+    }
+    tracing::debug!(peer = %session, "disconnected");
+}
+
+/// A connection in `status`'s count.
+struct Counted<'a>(&'a Shared);
+
+impl<'a> Counted<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.connections.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}

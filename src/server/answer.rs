@@ -1,0 +1,82 @@
+//! One request, from its bytes to its reply: the agent decides, and what takes time is done elsewhere.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+
+use super::{Shared, unlock};
+use crate::agent::{Outcome, PasswordHash, Permit, Refusal, Session};
+use crate::key::{self, Cost};
+use crate::message::{Reply, Request};
+use crate::platform::clock;
+use crate::vault::SecretBuf;
+
+/// Answers one message. Whatever goes wrong, the answer is FAILURE and the next request is served.
+pub(super) async fn answer(shared: &Arc<Shared>, session: &mut Session, message: SecretBuf) -> Reply {
+    let request = match Request::decode(&message) {
+        Ok(request) => request,
+        Err(error) => return shared.agent().note(session, Refusal::Message(error)),
+    };
+    let outcome = shared.agent().handle(session, &request, clock::now());
+    match outcome {
+        Outcome::Reply(reply) => reply,
+        Outcome::Sign(permit) => match request {
+            Request::Sign { data, .. } => sign(shared, session, permit, data).await,
+            _ => Reply::Failure,
+        },
+        Outcome::Import => import(shared, session, message).await,
+        Outcome::Lock => lock(shared, session, message).await,
+        Outcome::Unlock(_) => unlock::unlock(shared, session, message).await,
+    }
+}
+
+async fn sign(shared: &Arc<Shared>, session: &Session, permit: Permit, data: &[u8]) -> Reply {
+    let key = permit.fingerprint().to_owned();
+    let signed = match permit.cost() {
+        Cost::Small => Ok(permit.sign(&shared.vault, data)),
+        cost => {
+            let _turn = if cost == Cost::Huge { shared.huge.acquire().await.ok() } else { None };
+            let (vault, data) = (Arc::clone(&shared.vault), data.to_vec());
+            spawn_blocking(move || permit.sign(&vault, &data)).await
+        }
+    };
+    match signed {
+        Ok(Ok(signature)) => {
+            tracing::info!(peer = %session, %key, "signed");
+            Reply::Signature(signature)
+        }
+        Ok(Err(error)) => shared.agent().note(session, Refusal::Sign(error)),
+        Err(_) => Reply::Failure,
+    }
+}
+
+async fn import(shared: &Arc<Shared>, session: &Session, message: SecretBuf) -> Reply {
+    let vault = Arc::clone(&shared.vault);
+    let checked = spawn_blocking(move || {
+        let imported = match Request::decode(&message) {
+            Ok(Request::Add(add)) => key::import(&add.key, &vault).map_err(Refusal::Key),
+            _ => return None,
+        };
+        Some((message, imported))
+    });
+    let Ok(Some((message, imported))) = checked.await else { return Reply::Failure };
+    let Ok(Request::Add(add)) = Request::decode(&message) else { return Reply::Failure };
+    let reply = match imported {
+        Ok(imported) => shared.agent().insert(session, &add, imported, clock::now()),
+        Err(refusal) => shared.agent().note(session, refusal),
+    };
+    shared.expiry.notify_one();
+    reply
+}
+
+async fn lock(shared: &Arc<Shared>, session: &Session, message: SecretBuf) -> Reply {
+    let hashed = spawn_blocking(move || match Request::decode(&message) {
+        Ok(Request::Lock { password }) => PasswordHash::new(password),
+        _ => None,
+    });
+    match hashed.await {
+        Ok(Some(hash)) => shared.agent().finish_lock(session, hash),
+        _ => Reply::Failure,
+    }
+}

@@ -1,0 +1,85 @@
+//! The agent's half of the control socket.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, UNIX_EPOCH};
+
+use interprocess::local_socket::tokio::Stream;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::time::timeout;
+
+use super::Shared;
+use crate::agent::{Identity, Moment};
+use crate::control::{KeyStatus, MAX_REQUEST, Op, Reply, Request, Status, VERSION};
+use crate::platform::clock;
+
+/// How long a control client may take: it is our own program.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Answers the requests of one client, each a line.
+pub(super) async fn serve(shared: &Shared, stream: Stream) {
+    let mut stream = BufReader::new(stream);
+    let mut line = Vec::new();
+    let limit = MAX_REQUEST as u64;
+    let read = timeout(PATIENCE, (&mut stream).take(limit).read_until(b'\n', &mut line)).await;
+    if !matches!(read, Ok(Ok(_))) || line.last() != Some(&b'\n') {
+        return;
+    }
+    let reply = reply(shared, &line);
+    let Ok(mut bytes) = serde_json::to_vec(&reply) else { return };
+    bytes.push(b'\n');
+    let _ = timeout(PATIENCE, stream.get_mut().write_all(&bytes)).await;
+    if matches!(reply, Reply::Stopping { .. }) {
+        shared.stop.notify_one();
+        // Held to the end of the process: the client learns by it that the agent is gone.
+        std::future::pending::<()>().await;
+    }
+}
+
+fn reply(shared: &Shared, line: &[u8]) -> Reply {
+    let request: Request = match serde_json::from_slice(line) {
+        Ok(request) => request,
+        Err(_) => return Reply::Refused { reason: "the request cannot be read".to_owned() },
+    };
+    if request.version != VERSION {
+        let reason = format!("control version {VERSION} is spoken here, not {}", request.version);
+        return Reply::Refused { reason };
+    }
+    match request.op {
+        Op::Status => Reply::Status(status(shared)),
+        Op::Stop => Reply::Stopping { pid: std::process::id() },
+    }
+}
+
+fn status(shared: &Shared) -> Status {
+    let now = clock::now();
+    let mut agent = shared.agent();
+    agent.expire(now);
+    let places = &shared.config.places;
+    Status {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        socket: places.socket.display().to_string(),
+        started: shared.started.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        locked: agent.is_locked(),
+        failed_unlocks: agent.failed_unlocks(),
+        connections: shared.connections.load(Ordering::Relaxed),
+        keys: agent.identities().map(|identity| key_status(identity, now)).collect(),
+        measures: shared.config.measures.clone(),
+        log: places.log.as_ref().map(|path| path.display().to_string()),
+        refusals: agent.refusals().iter().map(str::to_owned).collect(),
+    }
+}
+
+fn key_status(identity: &Identity, now: Moment) -> KeyStatus {
+    let algorithm = identity.key.algorithm();
+    let ending = if identity.certificate { "-CERT" } else { "" };
+    KeyStatus {
+        key_type: format!("{}{ending}", algorithm.short_name()),
+        bits: u32::try_from(algorithm.bits()).unwrap_or(u32::MAX),
+        fingerprint: identity.fingerprint.clone(),
+        comment: String::from_utf8_lossy(&identity.comment).into_owned(),
+        remaining_seconds: identity.expires.map(|moment| now.until(moment).as_secs()),
+        confirm: identity.confirm,
+    }
+}
