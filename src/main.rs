@@ -1,2 +1,6 @@
-//! The program's entry: parses, dispatches, exits.
-fn main() {}
+//! The program's entry: everything is in the library.
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    myagent::commands::main()
+}

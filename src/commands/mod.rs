@@ -1,1 +1,73 @@
-//! What the command line can do.
+//! The commands: each takes its options, does one thing, and ends with a status of `error`.
+//!
+//! Standard output carries only what was asked for, so that a shell can evaluate it; everything else goes to
+//! standard error, and nothing goes there when all is well.
+#![forbid(unsafe_code)]
+
+mod probe;
+mod shell;
+mod start;
+mod status;
+mod stop;
+
+use crate::cli::{self, Cli, Command};
+use crate::error::{Error, STATUS_FAILED, STATUS_OK, STATUS_USAGE};
+use crate::platform::paths::{Candidate, Standing};
+use clap::FromArgMatches;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Parses the command line, does what it says, and gives the exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    let parsed = cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = match parsed {
+        Ok(parsed) => parsed,
+        Err(usage) => {
+            let written = usage.print().is_ok();
+            let status = if usage.use_stderr() { STATUS_USAGE } else { STATUS_OK };
+            return ExitCode::from(if written { status } else { STATUS_FAILED });
+        }
+    };
+    let done = match parsed.command {
+        Command::Start(options) => start::run(&options).map(|()| STATUS_OK),
+        Command::Stop => stop::run().map(|()| STATUS_OK),
+        Command::Status(options) => status::run(&options),
+    };
+    match done {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(error.status())
+        }
+    }
+}
+
+fn complain(error: &Error) {
+    let mut stderr = std::io::stderr().lock();
+    // Where even this cannot be written, the status says it.
+    let _ = writeln!(stderr, "myagent: {error}");
+    if let Some(hint) = error.hint() {
+        let _ = writeln!(stderr, "hint: {hint}");
+    }
+}
+
+/// Writes to standard output what was asked for.
+fn print(text: &str) -> Result<(), Error> {
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|e| Error::io("write the output", e))
+}
+
+/// Whether a candidate may be looked at. A fault of the place that the user named is an error.
+fn worth_a_look(candidate: &Candidate) -> Result<bool, Error> {
+    match candidate.standing() {
+        Standing::Ready => Ok(true),
+        Standing::Unfit(reason) if candidate.chosen => {
+            Err(Error::Unfit { path: candidate.directory().to_owned(), reason })
+        }
+        Standing::Unfit(_) | Standing::Absent => Ok(false),
+    }
+}

@@ -1,0 +1,97 @@
+//! The line that shows an agent to a shell.
+//!
+//! Guarantees that evaluating it gives the variable exactly the path's bytes, whether the shell's user wrote
+//! `eval "$(myagent start)"` or `eval $(myagent start)`: in the second, quotes do not keep spaces together nor
+//! patterns from being expanded, so whatever is not plain is written as octal for printf(1).
+#![forbid(unsafe_code)]
+
+use crate::cli::Shell;
+use std::fmt::Write;
+
+impl Shell {
+    /// The shell that was asked for, else the family of `$SHELL`, else sh.
+    pub(super) fn choose(option: Option<Self>) -> Self {
+        let login = std::env::var_os("SHELL").unwrap_or_default();
+        let login = login.as_encoded_bytes();
+        match option {
+            Some(shell) => shell,
+            None if login.ends_with(b"csh") => Self::Csh,
+            None if login.ends_with(b"fish") => Self::Fish,
+            None => Self::Sh,
+        }
+    }
+
+    /// Lines that set `SSH_AUTH_SOCK` to `socket`, and `SSH_AGENT_PID` where there is a pid to tell.
+    ///
+    /// `socket` holds no control characters but tabs: `Candidate::standing` has seen to that.
+    pub(super) fn lines(self, socket: &str, pid: Option<u32>) -> String {
+        let path = self.quote(socket);
+        let mut lines = self.line("SSH_AUTH_SOCK", &path);
+        if let Some(pid) = pid {
+            lines.push_str(&self.line("SSH_AGENT_PID", &pid.to_string()));
+        }
+        lines
+    }
+
+    fn line(self, name: &str, value: &str) -> String {
+        match self {
+            Self::Sh => format!("{name}={value}; export {name};\n"),
+            Self::Csh => format!("setenv {name} {value};\n"),
+            Self::Fish => format!("set -gx {name} {value};\n"),
+        }
+    }
+
+    fn quote(self, text: &str) -> String {
+        match self {
+            _ if text.bytes().all(is_plain) => text.to_owned(),
+            Self::Sh => format!("\"$(printf '{}')\"", octal(text)),
+            Self::Csh => format!("\"`printf '{}'`\"", octal(text)),
+            Self::Fish => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
+        }
+    }
+}
+
+/// Whether a byte means itself in every shell, in any position of a word.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_./@%+,:-".contains(&byte)
+}
+
+/// `text` as a format for printf(1) without any byte that a shell might act upon.
+fn octal(text: &str) -> String {
+    let mut format = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'%' => format.push_str("%%"),
+            byte if is_plain(byte) => format.push(char::from(byte)),
+            // Writing to a String does not fail.
+            byte => drop(write!(format, "\\{byte:03o}")),
+        }
+    }
+    format
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_paths_stay_plain() {
+        let path = "/run/user/1000/a_b.c@d%e+f,g:h-i";
+        assert_eq!(
+            Shell::Sh.lines(path, Some(7)),
+            format!("SSH_AUTH_SOCK={path}; export SSH_AUTH_SOCK;\nSSH_AGENT_PID=7; export SSH_AGENT_PID;\n")
+        );
+        assert_eq!(Shell::Csh.lines(path, None), format!("setenv SSH_AUTH_SOCK {path};\n"));
+        assert_eq!(Shell::Fish.lines(path, None), format!("set -gx SSH_AUTH_SOCK {path};\n"));
+    }
+
+    #[test]
+    fn everything_else_is_octal_and_a_percent_is_doubled() {
+        assert_eq!(
+            Shell::Sh.lines("/a  b%*é", None),
+            "SSH_AUTH_SOCK=\"$(printf '/a\\040\\040b%%\\052\\303\\251')\"; export SSH_AUTH_SOCK;\n"
+        );
+        assert_eq!(Shell::Csh.lines("/a b", None), "setenv SSH_AUTH_SOCK \"`printf '/a\\040b'`\";\n");
+        assert_eq!(Shell::Fish.lines("/a'b\\c", None), "set -gx SSH_AUTH_SOCK '/a\\'b\\\\c';\n");
+    }
+}
