@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use super::Moment;
 use crate::key::Key;
+use crate::message::Listed;
 
 /// A key and what was said of it.
 pub struct Identity {
     /// What names it: the public key or certificate.
     pub blob: Arc<[u8]>,
     /// Free text of any encoding.
-    pub comment: Box<[u8]>,
+    pub comment: Arc<[u8]>,
     /// SHA-256, of the plain key.
     pub fingerprint: String,
     /// True where `blob` is a certificate.
@@ -102,7 +103,11 @@ impl Keyring {
     }
 
     /// Blobs and comments in their order.
-    pub fn list(&self) -> Vec<(Arc<[u8]>, Box<[u8]>)> {
-        self.identities().map(|identity| (Arc::clone(&identity.blob), identity.comment.clone())).collect()
+    pub fn list(&self) -> Vec<Listed> {
+        let listed = |identity: &Identity| Listed {
+            blob: Arc::clone(&identity.blob),
+            comment: Arc::clone(&identity.comment),
+        };
+        self.identities().map(listed).collect()
     }
 }

@@ -269,7 +269,10 @@ impl Agent {
 }
 
 /// A comment as OpenSSH takes it: any bytes, without a NUL but for one that ends it.
-fn comment(bytes: &[u8]) -> Option<Box<[u8]>> {
+fn comment(bytes: &[u8]) -> Option<Arc<[u8]>> {
     let bytes = bytes.strip_suffix(&[0]).unwrap_or(bytes);
     (!bytes.contains(&0)).then(|| bytes.into())
 }
+
+#[cfg(test)]
+mod tests;

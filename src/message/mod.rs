@@ -13,7 +13,7 @@ mod request;
 
 pub use identity::{AddIdentity, Constraint, Curve, EcdsaPublic, PrivateKey, RsaPublic};
 pub use reader::{Reader, put_mpint, put_string, put_u32};
-pub use reply::Reply;
+pub use reply::{Listed, Reply};
 pub use request::Request;
 
 /// Message numbers (RFC 9987 section 6.1).

@@ -1,10 +1,20 @@
 //! Replies: what this agent may say (RFC 9987 section 3).
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
+
 use ssh_agent_lib::proto::{Extension, Response};
 use ssh_agent_lib::ssh_encoding::Encode;
 
 use super::{number, put_string, put_u32};
+
+/// A key as the list names it.
+pub struct Listed {
+    /// Public key or certificate.
+    pub blob: Arc<[u8]>,
+    /// Free text of any encoding.
+    pub comment: Arc<[u8]>,
+}
 
 /// One reply.
 pub enum Reply {
@@ -14,8 +24,8 @@ pub enum Reply {
     Success,
     /// A known extension that could not be done.
     ExtensionFailure,
-    /// The keys, as (blob, comment), in their order.
-    Identities(Vec<(std::sync::Arc<[u8]>, Box<[u8]>)>),
+    /// The keys in their order.
+    Identities(Vec<Listed>),
     /// A signature blob.
     Signature(Vec<u8>),
     /// The extensions that this agent knows (section 3.8.1).
@@ -54,14 +64,14 @@ impl Reply {
     }
 }
 
-fn put_identities(out: &mut Vec<u8>, identities: &[(std::sync::Arc<[u8]>, Box<[u8]>)]) {
-    let size: usize = identities.iter().map(|(blob, comment)| 8 + blob.len() + comment.len()).sum();
+fn put_identities(out: &mut Vec<u8>, identities: &[Listed]) {
+    let size: usize = identities.iter().map(|key| 8 + key.blob.len() + key.comment.len()).sum();
     out.reserve(5 + size);
     out.push(number::IDENTITIES_ANSWER);
     put_u32(out, u32::try_from(identities.len()).unwrap_or(u32::MAX));
-    for (blob, comment) in identities {
-        put_string(out, blob);
-        put_string(out, comment);
+    for key in identities {
+        put_string(out, &key.blob);
+        put_string(out, &key.comment);
     }
 }
 
@@ -84,7 +94,7 @@ mod tests {
         assert_eq!(Reply::Success.to_frame(), [0, 0, 0, 1, 6]);
         assert_eq!(Reply::ExtensionFailure.to_frame(), [0, 0, 0, 1, 28]);
         assert_eq!(Reply::Signature(vec![7]).to_frame(), [0, 0, 0, 6, 14, 0, 0, 0, 1, 7]);
-        let identities = vec![(vec![1, 2].into(), vec![3].into())];
+        let identities = vec![Listed { blob: vec![1, 2].into(), comment: vec![3].into() }];
         assert_eq!(
             Reply::Identities(identities).to_frame(),
             [0, 0, 0, 16, 12, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 0, 0, 0, 1, 3]

@@ -113,11 +113,12 @@ mod tests {
     fn grows_out_of_its_slot_and_keeps_its_bytes() {
         let vault = Vault::new().unwrap();
         let mut buffer = vault.buffer(1);
-        for i in 0..=SLOT_LEN {
-            buffer.extend(&[(i % 251) as u8]);
+        let bytes: Vec<u8> = (1..=251).cycle().take(SLOT_LEN + 1).collect();
+        for byte in &bytes {
+            buffer.extend(&[*byte]);
         }
         assert!(!buffer.in_region());
-        assert!(buffer.iter().enumerate().all(|(i, b)| *b == (i % 251) as u8));
+        assert_eq!(buffer[..], bytes);
     }
 
     #[test]

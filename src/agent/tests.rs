@@ -1,0 +1,206 @@
+use super::*;
+use crate::message::{PrivateKey, number};
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+
+struct Rig {
+    agent: Agent,
+    vault: Arc<Vault>,
+    session: Session,
+    now: Moment,
+}
+
+/// An Ed25519 key whose seed is one byte over and over: public half, and both halves as the wire has them.
+fn key(seed: u8) -> (Vec<u8>, Vec<u8>) {
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+    let public = pair.public_key().as_ref().to_vec();
+    let secret = [&[seed; 32][..], &public].concat();
+    (public, secret)
+}
+
+fn blob(seed: u8) -> Vec<u8> {
+    let mut blob = b"\0\0\0\x0bssh-ed25519\0\0\0\x20".to_vec();
+    blob.extend(key(seed).0);
+    blob
+}
+
+fn encoded(request: &Request<'_>) -> Vec<u8> {
+    let mut message = Vec::new();
+    request.encode(&mut message);
+    message
+}
+
+fn add_message(seed: u8, comment: &[u8], constraints: &[Constraint]) -> Vec<u8> {
+    let (public, secret) = key(seed);
+    encoded(&Request::Add(AddIdentity {
+        constrained: !constraints.is_empty(),
+        key: PrivateKey::Ed25519 { certificate: None, public: &public, secret: &secret },
+        comment,
+        constraints: constraints.to_vec(),
+    }))
+}
+
+impl Rig {
+    fn new() -> Self {
+        let vault = Arc::new(Vault::new().unwrap());
+        let now = Moment(Duration::from_secs(1000));
+        Self { agent: Agent::new(), vault, session: Session::new("a test".into()), now }
+    }
+
+    fn ask(&mut self, message: &[u8]) -> Vec<u8> {
+        self.agent.answer(&self.vault, &mut self.session, message, self.now)[4..].to_vec()
+    }
+
+    fn add(&mut self, seed: u8, comment: &[u8], constraints: &[Constraint]) {
+        assert_eq!(self.ask(&add_message(seed, comment, constraints)), [number::SUCCESS]);
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.now = self.now + Duration::from_secs(seconds);
+    }
+}
+
+#[test]
+fn a_key_signs_and_its_signature_verifies() {
+    let mut rig = Rig::new();
+    rig.add(7, b"seven", &[]);
+    let reply = rig.ask(&encoded(&Request::Sign { blob: &blob(7), data: b"data", flags: 0 }));
+    assert_eq!(reply[..5], [number::SIGN_RESPONSE, 0, 0, 0, 83]);
+    UnparsedPublicKey::new(&ED25519, key(7).0).verify(b"data", &reply[24..]).unwrap();
+    assert!(key::verify(&blob(7), b"data", &reply[5..]));
+    assert!(!key::verify(&blob(8), b"data", &reply[5..]));
+    assert!(!key::verify(&blob(7), b"other", &reply[5..]));
+}
+
+#[test]
+fn halves_that_do_not_belong_together_are_refused() {
+    let mut rig = Rig::new();
+    let ((public, _), (_, secret)) = (key(1), key(2));
+    let message = encoded(&Request::Add(AddIdentity {
+        constrained: false,
+        key: PrivateKey::Ed25519 { certificate: None, public: &public, secret: &secret },
+        comment: b"",
+        constraints: vec![],
+    }));
+    assert_eq!(rig.ask(&message), [number::FAILURE]);
+    assert!(rig.agent.refusals().iter().any(|r| r.contains("do not belong together")));
+}
+
+#[test]
+fn a_key_added_again_keeps_its_place_and_takes_its_new_life() {
+    let mut rig = Rig::new();
+    rig.add(1, b"one", &[Constraint::Lifetime(10)]);
+    rig.add(2, b"two", &[]);
+    rig.add(1, b"uno", &[]);
+    assert_eq!(rig.agent.expire(rig.now), None);
+    rig.pass(11);
+    let listed: Vec<_> = rig.agent.identities().map(|key| key.comment.to_vec()).collect();
+    assert_eq!(listed, [b"uno".to_vec(), b"two".to_vec()]);
+    rig.add(1, b"one", &[Constraint::Lifetime(10)]);
+    rig.pass(9);
+    assert_eq!(rig.agent.expire(rig.now), Some(rig.now + Duration::from_secs(1)));
+    rig.pass(1);
+    assert_eq!(rig.agent.expire(rig.now), None);
+    assert_eq!(rig.agent.identities().count(), 1);
+}
+
+#[test]
+fn an_expired_key_is_gone_before_any_lookup() {
+    let mut rig = Rig::new();
+    rig.add(1, b"one", &[Constraint::Lifetime(1)]);
+    rig.add(2, b"two", &[Constraint::Lifetime(0)]);
+    rig.pass(1);
+    for message in [
+        encoded(&Request::Sign { blob: &blob(1), data: b"", flags: 0 }),
+        encoded(&Request::Remove { blob: &blob(1) }),
+        encoded(&Request::Sign { blob: &blob(2), data: b"", flags: 0 }),
+    ] {
+        assert_eq!(rig.ask(&message), [number::FAILURE]);
+    }
+    assert_eq!(rig.ask(&[number::REQUEST_IDENTITIES]), [number::IDENTITIES_ANSWER, 0, 0, 0, 0]);
+}
+
+#[test]
+fn lives_run_on_while_locked() {
+    let mut rig = Rig::new();
+    rig.add(1, b"one", &[Constraint::Lifetime(5)]);
+    rig.add(2, b"two", &[]);
+    assert_eq!(rig.ask(&encoded(&Request::Lock { password: b"x" })), [number::SUCCESS]);
+    assert_eq!(rig.agent.identities().count(), 0);
+    rig.pass(6);
+    assert_eq!(rig.agent.expire(rig.now), None);
+    assert_eq!(rig.ask(&encoded(&Request::Unlock { password: b"y" })), [number::FAILURE]);
+    assert_eq!(rig.ask(&encoded(&Request::Unlock { password: b"x" })), [number::SUCCESS]);
+    assert_eq!(rig.agent.identities().count(), 1);
+}
+
+#[test]
+fn locked_nothing_is_done_but_unlocking() {
+    let mut rig = Rig::new();
+    rig.add(1, b"one", &[]);
+    rig.ask(&encoded(&Request::Lock { password: b"x" }));
+    assert_eq!(rig.ask(&[number::REQUEST_IDENTITIES]), [number::IDENTITIES_ANSWER, 0, 0, 0, 0]);
+    for message in [
+        encoded(&Request::Sign { blob: &blob(1), data: b"", flags: 0 }),
+        encoded(&Request::Remove { blob: &blob(1) }),
+        encoded(&Request::RemoveAll { ssh1: false }),
+        encoded(&Request::Lock { password: b"y" }),
+        encoded(&Request::Unlock { password: b"" }),
+        encoded(&Request::Extension { name: b"query", body: b"" }),
+        add_message(2, b"two", &[]),
+    ] {
+        assert_eq!(rig.ask(&message), [number::FAILURE]);
+    }
+    assert_eq!(rig.ask(&encoded(&Request::Unlock { password: b"x" })), [number::SUCCESS]);
+    assert_eq!(rig.agent.identities().count(), 1);
+}
+
+/// What takes time is decided anew when it is done: a lock that came meanwhile wins.
+#[test]
+fn a_key_that_was_being_checked_when_the_lock_came_is_refused() {
+    let mut rig = Rig::new();
+    let message = add_message(1, b"one", &[]);
+    let request = Request::decode(&message).unwrap();
+    let Outcome::Import = rig.agent.handle(&mut rig.session, &request, rig.now) else { panic!("no import") };
+    let Request::Add(add) = &request else { panic!("no key") };
+    let imported = key::import(&add.key, &rig.vault).unwrap();
+    rig.ask(&encoded(&Request::Lock { password: b"x" }));
+    let reply = rig.agent.insert(&rig.session, add, imported, rig.now);
+    assert!(matches!(reply, Reply::Failure));
+    rig.ask(&encoded(&Request::Unlock { password: b"x" }));
+    assert_eq!(rig.agent.identities().count(), 0);
+}
+
+#[test]
+fn a_key_to_be_confirmed_is_held_and_not_used() {
+    let mut rig = Rig::new();
+    rig.add(1, b"one", &[Constraint::Confirm]);
+    let sign = encoded(&Request::Sign { blob: &blob(1), data: b"", flags: 0 });
+    assert_eq!(rig.ask(&sign), [number::FAILURE]);
+    assert!(rig.agent.refusals().iter().any(|r| r.contains("no way to ask")));
+}
+
+#[test]
+fn constraints_that_are_unknown_doubled_or_cut_refuse_the_key() {
+    let mut rig = Rig::new();
+    let plain = add_message(1, b"one", &[]);
+    for constraints in [
+        &[number::CONSTRAIN_CONFIRM, number::CONSTRAIN_CONFIRM][..],
+        &[number::CONSTRAIN_LIFETIME, 0, 0, 0, 1, number::CONSTRAIN_LIFETIME, 0, 0, 0, 1],
+        &[number::CONSTRAIN_LIFETIME, 0, 0, 0],
+        &[3],
+        &[number::CONSTRAIN_EXTENSION, 0, 0, 0, 3, b'a', b'@', b'b'],
+    ] {
+        assert_eq!(rig.ask(&[&plain[..], constraints].concat()), [number::FAILURE]);
+    }
+    assert_eq!(rig.agent.identities().count(), 0);
+}
+
+#[test]
+fn comments_are_any_bytes_but_zero() {
+    let mut rig = Rig::new();
+    assert_eq!(rig.ask(&add_message(1, b"a\0b", &[])), [number::FAILURE]);
+    rig.add(1, b"ends\0", &[]);
+    assert_eq!(&*rig.agent.identities().next().unwrap().comment, b"ends");
+    rig.add(1, b"\xff\xfe", &[]);
+    assert_eq!(&*rig.agent.identities().next().unwrap().comment, b"\xff\xfe");
+}
