@@ -59,7 +59,7 @@ pub enum Error {
         pid: u32,
     },
     /// A directory or a file that must not be used.
-    #[error("{} cannot be used: {reason}", path.display())]
+    #[error("cannot use {}: {reason}", path.display())]
     Unfit {
         /// The directory or the file.
         path: PathBuf,

@@ -4,9 +4,9 @@
 //! what was being worked on. What is logged where is the callers' business; no secret may be, at any level.
 #![forbid(unsafe_code)]
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use tracing::level_filters::LevelFilter;
@@ -81,7 +81,10 @@ fn open(path: &Path) -> io::Result<File> {
         .truncate(true)
         .mode(0o600)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-    options.open(path)
+    let file = options.open(path)?;
+    // One that was there before keeps its mode otherwise.
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
 }
 
 impl<'a> MakeWriter<'a> for BoundedLog {
@@ -109,13 +112,13 @@ impl Write for Event<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn the_log_and_its_predecessor_stay_bounded_and_private() {
         let dir = tempfile::tempdir().unwrap();
         let (path, old) = (dir.path().join("x.log"), dir.path().join("x.log.old"));
         std::fs::write(&path, "from an earlier agent").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         let log = BoundedLog::create(&path).unwrap();
         let line = [b'x'; 1000];
         for _ in 0..3000 {

@@ -12,7 +12,8 @@ mod stop;
 
 use crate::cli::{self, Cli, Command};
 use crate::error::{Error, STATUS_FAILED, STATUS_OK, STATUS_USAGE};
-use crate::platform::paths::{Candidate, Standing};
+use crate::platform::directory::Standing;
+use crate::platform::paths::Candidate;
 use clap::FromArgMatches;
 use std::io::Write;
 use std::process::ExitCode;
@@ -65,9 +66,7 @@ fn print(text: &str) -> Result<(), Error> {
 fn worth_a_look(candidate: &Candidate) -> Result<bool, Error> {
     match candidate.standing() {
         Standing::Ready => Ok(true),
-        Standing::Unfit(reason) if candidate.chosen => {
-            Err(Error::Unfit { path: candidate.directory().to_owned(), reason })
-        }
+        Standing::Unfit(error) if candidate.chosen => Err(error),
         Standing::Unfit(_) | Standing::Absent => Ok(false),
     }
 }

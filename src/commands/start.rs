@@ -66,7 +66,7 @@ fn settle(candidates: &[Candidate]) -> Result<Settled, Error> {
         if let Found::Agent(candidate, _) = probe::find(candidates)? {
             return Ok(Settled::Agent(candidate.socket.clone()));
         }
-        let place = choose(candidates)?;
+        let place = paths::first_usable(candidates)?;
         let lock = place.lock()?;
         let blocked = match InstanceLock::try_acquire(lock)? {
             Attempt::Held(holder) => Error::Held { lock: lock.to_owned(), holder: holder.to_string() },
@@ -86,20 +86,6 @@ fn settle(candidates: &[Candidate]) -> Result<Settled, Error> {
         std::thread::sleep(pause);
         pause = (pause * 2).min(PAUSES.1);
     }
-}
-
-/// The first place that can be used.
-fn choose(candidates: &[Candidate]) -> Result<&Candidate, Error> {
-    let mut reasons = Vec::new();
-    for candidate in candidates {
-        match candidate.prepare() {
-            Ok(()) => return Ok(candidate),
-            Err(error) if candidate.chosen => return Err(error),
-            Err(Error::Unfit { reason, .. }) => reasons.push(reason),
-            Err(error) => reasons.push(error.to_string()),
-        }
-    }
-    Err(Error::NoPlace { reasons })
 }
 
 /// Serves in this process and this terminal, or as a service.

@@ -5,7 +5,7 @@
 //! for people; nothing is decided by it.
 #![forbid(unsafe_code)]
 
-use super::{paths, unix};
+use super::{directory, unix};
 use crate::error::Error;
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -54,7 +54,7 @@ impl InstanceLock {
     /// [`Error::Unlockable`] where the file system has no locks, [`Error::Unfit`] where directory or file are
     /// not ours alone.
     pub fn try_acquire(path: &Path) -> Result<Attempt, Error> {
-        paths::prepare_lock_directory(path)?;
+        directory::prepare_for_lock(path)?;
         for _ in 0..RETRIES {
             let file = open(path)?;
             match unix::flock(&file) {

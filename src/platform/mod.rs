@@ -4,6 +4,7 @@
 //! Nothing here decides about keys, and nothing here reads a message. System calls that need `unsafe` are in `unix` and `linux` alone.
 
 pub mod clock;
+pub mod directory;
 pub mod harden;
 #[cfg(target_os = "linux")]
 mod linux;

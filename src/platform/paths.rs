@@ -5,14 +5,12 @@
 //! remove anything, and never look at `SSH_AUTH_SOCK`.
 #![forbid(unsafe_code)]
 
+use super::directory::{self, Standing, private};
 use crate::error::Error;
 use aws_lc_rs::digest;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{Uid, User, geteuid, gethostname};
 use std::ffi::{OsStr, OsString};
-use std::fs::DirBuilder;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The longest path of a socket, in bytes: macOS has 104 with the final NUL, and homes are shared with it.
@@ -83,17 +81,6 @@ pub struct Candidate {
     base_private: bool,
     /// Named by `MYAGENT_SOCK`: then its faults are errors, else it is passed over.
     pub chosen: bool,
-}
-
-/// How a directory is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Ours and private.
-    Ready,
-    /// Not there yet.
-    Absent,
-    /// Not to be used, for this reason.
-    Unfit(String),
 }
 
 /// The candidates in order. `MYAGENT_SOCK` is the only one where it is set.
@@ -175,22 +162,25 @@ impl Candidate {
     pub fn standing(&self) -> Standing {
         let base = if self.base_private { private(&self.base) } else { Standing::Ready };
         match (base, self.addressable()) {
-            (_, Err(error)) => Standing::Unfit(error.to_string()),
+            (_, Err(error)) => Standing::Unfit(error),
             (Standing::Ready, Ok(())) => private(self.directory()),
-            (Standing::Absent, Ok(())) => Standing::Unfit(format!("{} does not exist", self.base.display())),
+            (Standing::Absent, Ok(())) => Standing::Unfit(Error::Unfit {
+                path: self.base.clone(),
+                reason: "it does not exist".to_owned(),
+            }),
             (unfit, Ok(())) => unfit,
         }
     }
 
     /// Makes the directory of the socket where only that is missing.
     pub fn prepare(&self) -> Result<(), Error> {
-        if self.standing() == Standing::Absent {
+        if matches!(self.standing(), Standing::Absent) {
             if !self.chosen && !self.base_private {
-                make_directory(&self.base.join(".ssh"))?;
+                directory::make(&self.base.join(".ssh"))?;
             }
-            make_directory(self.directory())?;
+            directory::make(self.directory())?;
         }
-        require_private(self.directory(), self.standing())
+        directory::require(self.directory(), self.standing())
     }
 
     fn beside(&self, of_ours: &str, suffix: &str) -> PathBuf {
@@ -214,57 +204,20 @@ impl Candidate {
     }
 }
 
-/// Makes the directory that the lock file lies in, and requires it to be ours and private.
-pub fn prepare_lock_directory(lock: &Path) -> Result<(), Error> {
-    let Some(directory) = lock.parent() else { return Err(Error::NoHome) };
-    if private(directory) == Standing::Absent {
-        if let Some(above) = directory.parent() {
-            make_directory(above)?;
+/// The first place that can be used, with its directory made where that was all that was missing.
+///
+/// # Errors
+/// What is wrong with the place that the user named, or [`Error::NoPlace`].
+pub fn first_usable(candidates: &[Candidate]) -> Result<&Candidate, Error> {
+    let mut reasons = Vec::new();
+    for candidate in candidates {
+        match candidate.prepare() {
+            Ok(()) => return Ok(candidate),
+            Err(error) if candidate.chosen => return Err(error),
+            Err(error) => reasons.push(error.to_string()),
         }
-        make_directory(directory)?;
     }
-    require_private(directory, private(directory))
-}
-
-/// Whether a directory is ours, of mode 0700, and no symbolic link.
-#[must_use]
-pub fn private(path: &Path) -> Standing {
-    let flags =
-        OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-    let unfit = |reason: String| Standing::Unfit(format!("{} {reason}", path.display()));
-    let stat = match open(path, flags, Mode::empty()).and_then(fstat) {
-        Ok(stat) => stat,
-        Err(nix::Error::ENOENT) => return Standing::Absent,
-        Err(nix::Error::ENOTDIR | nix::Error::ELOOP) => {
-            return unfit("is a symbolic link or no directory".to_owned());
-        }
-        Err(error) => return unfit(format!("cannot be opened: {}", error.desc())),
-    };
-    if stat.st_uid != geteuid().as_raw() {
-        unfit(format!("belongs to uid {}", stat.st_uid))
-    } else if stat.st_mode & 0o777 != 0o700 {
-        unfit(format!("has mode {:04o}, not 0700", stat.st_mode & 0o7777))
-    } else {
-        Standing::Ready
-    }
-}
-
-fn require_private(directory: &Path, standing: Standing) -> Result<(), Error> {
-    let reason = match standing {
-        Standing::Ready => return Ok(()),
-        Standing::Absent => "it vanished".to_owned(),
-        Standing::Unfit(reason) => reason,
-    };
-    Err(Error::Unfit { path: directory.to_owned(), reason })
-}
-
-fn make_directory(path: &Path) -> Result<(), Error> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(Error::io(format!("make the directory {}", path.display()), error))
-        }
-        _ => Ok(()),
-    }
+    Err(Error::NoPlace { reasons })
 }
 
 fn suffixed(path: &Path, suffix: &str) -> PathBuf {
