@@ -9,7 +9,7 @@ use crate::support::{Scratch, run};
 use crate::wire::{Body, Fields};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 /// A key that an agent can be given.
@@ -62,6 +62,16 @@ impl Key {
         let kind = [plain, b"-cert-v01@openssh.com"].concat();
         let private = Body::default().string(&kind).string(&blob).raw(fields.0).0;
         Self { blob, private }
+    }
+
+    /// The public half that signatures are judged by: for a certificate, that of the key in it.
+    pub fn plain(&self) -> Vec<u8> {
+        let mut fields = Fields(&self.blob);
+        let kind = String::from_utf8_lossy(fields.string()).into_owned();
+        let Some(plain) = kind.strip_suffix("-cert-v01@openssh.com") else { return self.blob.clone() };
+        fields.string(); // nonce
+        let numbers = if plain == "ssh-ed25519" { 1 } else { 2 };
+        (0..numbers).fold(Body::default().string(plain.as_bytes()), |body, _| body.string(fields.string())).0
     }
 
     pub fn kind(&self) -> String {
