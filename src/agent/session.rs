@@ -51,10 +51,11 @@ impl Session {
         let (Ok(host_key), Ok(id), Ok(signature)) = (next(), next(), next()) else {
             return self.unreadable();
         };
-        let (Ok(forwarding), true) = (reader.u8(), reader.is_empty()) else {
-            return self.unreadable();
+        let forwarding = match (reader.u8(), reader.is_empty()) {
+            (Ok(0), true) => false,
+            (Ok(1), true) => true,
+            _ => return self.unreadable(),
         };
-        let forwarding = forwarding != 0;
         self.forwarded |= forwarding;
         if id.len() > MOST_ID_LEN {
             return Err(Refusal::Bind("the session identifier is too long"));
@@ -71,6 +72,9 @@ impl Session {
     }
 
     fn record(&mut self, bind: Bind) -> Result<(), Refusal> {
+        if self.binds.last().is_some_and(|last| !last.forwarding) {
+            return Err(Refusal::Bind("the connection is bound to a session that is not forwarded"));
+        }
         if let Some(known) = self.binds.iter().find(|known| known.id == bind.id) {
             // The same bind again says nothing new; another host cannot have the same session.
             return if known.host_key == bind.host_key {
@@ -78,9 +82,6 @@ impl Session {
             } else {
                 Err(Refusal::Bind("another host has this session"))
             };
-        }
-        if self.binds.last().is_some_and(|last| !last.forwarding) {
-            return Err(Refusal::Bind("the connection is bound to a session that is not forwarded"));
         }
         if self.binds.len() == MOST_BINDS {
             return Err(Refusal::Bind("too many hops"));

@@ -7,13 +7,19 @@ use aws_lc_rs::signature::{
     RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
 };
 
+use super::certificate;
 use super::number::digits;
 use crate::message::{Curve, DecodeError, Reader};
 
-/// True where `signature` (a signature blob) is one of `message` by the key in `blob` (a plain public key).
-/// False for anything that cannot be read: SHA-1, certificates and types that this agent does not know.
+/// True where `signature` (a signature blob) is one of `message` by the key in `blob`: a plain public key, or
+/// a certificate, of which only the key is looked at. False for anything that cannot be read, for SHA-1 and
+/// for types that this agent does not know.
 pub fn verify(blob: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    try_verify(blob, message, signature).is_some()
+    match certificate::plain_blob(blob) {
+        Some(plain) => try_verify(&plain, message, signature),
+        None => try_verify(blob, message, signature),
+    }
+    .is_some()
 }
 
 fn try_verify(blob: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
