@@ -39,7 +39,7 @@ control.sock, agent.log
 #[command(long_about = "An ssh-agent that is still there, with its keys, after you log in again.\n\n\
 Put this line into your shell's rc file; it starts the agent once and finds it from then on:\n\n    \
 eval \"$(myagent start)\"")]
-#[command(disable_help_subcommand = true)]
+#[command(disable_help_subcommand = true, subcommand_value_name = "COMMAND")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

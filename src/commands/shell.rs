@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 use crate::cli::Shell;
-use std::fmt::Write;
 
 impl Shell {
     /// The shell that was asked for, else the family of `$SHELL`, else sh.
@@ -44,9 +43,10 @@ impl Shell {
     fn quote(self, text: &str) -> String {
         match self {
             _ if text.bytes().all(is_plain) => text.to_owned(),
-            Self::Sh => format!("\"$(printf '{}')\"", octal(text)),
-            Self::Csh => format!("\"`printf '{}'`\"", octal(text)),
-            Self::Fish => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'")),
+            Self::Sh => format!("\"$(printf '{}')\"", escaped(text, octal)),
+            Self::Csh => format!("\"`printf '{}'`\"", escaped(text, octal)),
+            // fish takes such escapes outside of quotes, and as bytes in any locale.
+            Self::Fish => escaped(text, |byte| format!("\\X{byte:02x}")),
         }
     }
 }
@@ -56,18 +56,15 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_./@%+,:-".contains(&byte)
 }
 
-/// `text` as a format for printf(1) without any byte that a shell might act upon.
-fn octal(text: &str) -> String {
-    let mut format = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'%' => format.push_str("%%"),
-            byte if is_plain(byte) => format.push(char::from(byte)),
-            // Writing to a String does not fail.
-            byte => drop(write!(format, "\\{byte:03o}")),
-        }
-    }
-    format
+/// `text` with every byte that a shell might act upon, and the percent sign, as `escape` has it.
+fn escaped(text: &str, escape: impl Fn(u8) -> String) -> String {
+    let keep = |byte| is_plain(byte) && byte != b'%';
+    text.bytes().map(|byte| if keep(byte) { char::from(byte).to_string() } else { escape(byte) }).collect()
+}
+
+/// A byte in a format of printf(1).
+fn octal(byte: u8) -> String {
+    if byte == b'%' { "%%".to_owned() } else { format!("\\{byte:03o}") }
 }
 
 #[cfg(test)]
@@ -92,6 +89,6 @@ mod tests {
             "SSH_AUTH_SOCK=\"$(printf '/a\\040\\040b%%\\052\\303\\251')\"; export SSH_AUTH_SOCK;\n"
         );
         assert_eq!(Shell::Csh.lines("/a b", None), "setenv SSH_AUTH_SOCK \"`printf '/a\\040b'`\";\n");
-        assert_eq!(Shell::Fish.lines("/a'b\\c", None), "set -gx SSH_AUTH_SOCK '/a\\'b\\\\c';\n");
+        assert_eq!(Shell::Fish.lines("/a'b\\c", None), "set -gx SSH_AUTH_SOCK /a\\X27b\\X5cc;\n");
     }
 }

@@ -7,6 +7,7 @@ use crate::control::{Connection, Op, Reply};
 use crate::error::Error;
 use crate::platform::lock::InstanceLock;
 use crate::platform::paths::{self, Candidate, Environment};
+use crate::platform::process;
 use std::time::{Duration, Instant};
 
 /// The agent ends within a second, whatever its clients do; this is for a machine that is very busy.
@@ -22,8 +23,8 @@ pub(super) fn run() -> Result<(), Error> {
     };
     let end = Instant::now() + PATIENCE;
     let closed = connection.wait_closed(PATIENCE);
-    // The lock goes last, with the process: whoever starts an agent next finds it free.
-    let gone = || candidate.lock().map_or(true, InstanceLock::is_free);
+    // The lock goes last, with the process. Another agent may have it before we look; then the pid tells.
+    let gone = || candidate.lock().map_or(true, InstanceLock::is_free) || !process::exists(pid);
     while closed && Instant::now() < end {
         if gone() {
             return Ok(());

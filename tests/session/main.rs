@@ -1,0 +1,91 @@
+//! Being found again: start, reuse, races, stale sockets, and what the shells make of the output.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::new_without_default)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod background;
+mod foreground;
+mod places;
+mod quoting;
+mod races;
+mod reuse;
+mod sockets;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use support::{Scratch, myagent, run};
+
+/// The agents of one place of a test's own, ended with the test.
+pub struct Place {
+    pub scratch: Scratch,
+    pub socket: PathBuf,
+}
+
+impl Place {
+    /// A place that is also the first of the usual ones, so that calls without `MYAGENT_SOCK` look there first.
+    pub fn new() -> Self {
+        let scratch = Scratch::new();
+        support::private_dir(&scratch.path("run/myagent"));
+        Self { socket: scratch.path("run/myagent/agent.sock"), scratch }
+    }
+
+    /// A place of another name, with a lock of its own beside it.
+    pub fn named(name: &str) -> Self {
+        let scratch = Scratch::new();
+        Self { socket: scratch.path("run").join(name), scratch }
+    }
+
+    pub fn myagent(&self, args: &[&str]) -> Command {
+        let mut command = self.scratch.command(myagent());
+        command.args(args).env("MYAGENT_SOCK", &self.socket);
+        command
+    }
+
+    /// Starts the agent, which must be new, and gives its pid.
+    pub fn start(&self) -> u32 {
+        let (status, out, err) = run(&mut self.myagent(&["start"]));
+        assert_eq!((status, err.as_str()), (0, ""), "{out}");
+        pid_in(&out).unwrap_or_else(|| panic!("no agent was started: {out}"))
+    }
+
+    pub fn status(&self) -> serde_json::Value {
+        let (_, out, err) = run(&mut self.myagent(&["status", "--json"]));
+        serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {out}{err}"))
+    }
+
+    /// The lock of an agent at the usual places.
+    pub fn shared_lock(&self) -> PathBuf {
+        let host =
+            myagent::platform::paths::host_hash(nix::unistd::gethostname().unwrap().as_encoded_bytes());
+        self.scratch.home().join(format!(".ssh/agent/myagent.{host}.lock"))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Whatever a failed test left behind, found by its answer and not by its name.
+        let _ = self.myagent(&["stop"]).output();
+    }
+}
+
+/// The value of `SSH_AGENT_PID` in the output of `start`.
+pub fn pid_in(out: &str) -> Option<u32> {
+    out.lines().find_map(|line| line.strip_prefix("SSH_AGENT_PID=")?.split(';').next()?.parse().ok())
+}
+
+/// The plain value of `SSH_AUTH_SOCK` in the output of `start`.
+pub fn socket_in(out: &str) -> Option<&Path> {
+    out.lines().find_map(|line| line.strip_prefix("SSH_AUTH_SOCK=")?.split(';').next()).map(Path::new)
+}
+
+/// Whether a process is there and no zombie.
+pub fn lives(pid: u32) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    state.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
+}
+
+pub fn signal(pid: u32, signal: nix::sys::signal::Signal) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
+}
