@@ -77,6 +77,17 @@ pub struct Agent {
 }
 
 impl Agent {
+    /// The agent that `MYAGENT_TEST_AGENT` names: `myagent` (also when unset) or `openssh`.
+    ///
+    /// The second is the measure: what a test asks for must hold for OpenSSH's own agent as well.
+    pub fn under_test(scratch: &Scratch) -> Self {
+        match std::env::var("MYAGENT_TEST_AGENT").as_deref() {
+            Err(_) | Ok("myagent") => Self::myagent(scratch),
+            Ok("openssh") => Self::openssh(scratch),
+            Ok(other) => panic!("MYAGENT_TEST_AGENT is myagent or openssh, not {other:?}"),
+        }
+    }
+
     /// Debian's own ssh-agent, in the foreground.
     pub fn openssh(scratch: &Scratch) -> Self {
         let socket = scratch.path("openssh.sock");
