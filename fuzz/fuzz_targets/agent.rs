@@ -1,0 +1,167 @@
+//! The whole agent as a state machine: steps on several connections while the clock goes on, and after each
+//! step what must hold of its answer.
+//!
+//! A step is an operation byte, an argument byte, and what the operation takes from the bytes behind them.
+//! Most steps send one of the recorded messages, whole or damaged: keys that belong together, signatures of
+//! hosts and right passwords are nothing that a fuzzer could guess.
+#![no_main]
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use myagent::agent::{Agent, Moment, Session};
+use myagent::key;
+use myagent::message::{Reader, Request, number};
+use myagent::vault::Vault;
+
+macro_rules! recorded {
+    ($($name:literal)*) => { &[$(include_bytes!(concat!("../seeds/request/", $name))),*] };
+}
+
+/// What OpenSSH's clients really sent (see `record-seeds`).
+const RECORDED: &[&[u8]] = recorded!(
+    "list" "add-ed25519" "sign-ed25519" "remove-ed25519" "add-p256" "sign-p256" "remove-p256" "add-p384"
+    "sign-p384" "remove-p384" "add-p521" "sign-p521" "remove-p521" "add-rsa1024" "sign-rsa1024" "remove-rsa1024"
+    "add-rsa2048" "sign-rsa2048" "remove-rsa2048" "add-dss" "sign-dss" "remove-dss" "add-cert-ed25519"
+    "add-cert-p256" "add-cert-rsa2048" "add-lifetime" "add-confirm" "add-both" "add-destination" "sshsig" "login"
+    "login-2" "lock" "unlock" "unlock-wrong" "add-provider" "remove-provider" "remove-all" "remove-all-rsa1"
+);
+
+/// Connections that take turns.
+const SESSIONS: usize = 4;
+
+/// Most steps of one run: enough for every state, and a run stays short.
+const MOST_STEPS: usize = 64;
+
+/// Most passwords of one run: their hash is slow on purpose, and would eat the time of everything else.
+const MOST_PASSWORDS: u32 = 3;
+
+static VAULT: LazyLock<Arc<Vault>> = LazyLock::new(|| Arc::new(Vault::new().expect("a vault")));
+
+struct Machine {
+    agent: Agent,
+    sessions: [Session; SESSIONS],
+    now: Moment,
+    /// What the answers so far say of the lock.
+    locked: bool,
+    passwords: u32,
+}
+
+fn connection() -> Session {
+    Session::new("fuzzer".to_owned())
+}
+
+impl Machine {
+    fn new() -> Self {
+        Self {
+            agent: Agent::new(),
+            sessions: std::array::from_fn(|_| connection()),
+            now: Moment::default(),
+            locked: false,
+            passwords: 0,
+        }
+    }
+
+    /// Takes one step from `input`; `None` when it holds no more.
+    fn step(&mut self, input: &mut Reader<'_>) -> Option<()> {
+        let (operation, argument) = (input.u8().ok()?, input.u8().ok()?);
+        let session = usize::from(operation) % SESSIONS;
+        let recorded = RECORDED[usize::from(argument) % RECORDED.len()];
+        match usize::from(operation) / SESSIONS % 8 {
+            0..=3 => self.send(session, recorded),
+            4 => self.now = self.now + Duration::from_secs(argument.into()),
+            5 => self.sessions[session] = connection(),
+            6 => {
+                let (low, high, change) = (input.u8().ok()?, input.u8().ok()?, input.u8().ok()?);
+                let mut message = recorded.to_vec();
+                let place = usize::from(u16::from_le_bytes([low, high])) % message.len();
+                match change {
+                    0 => message.truncate(place),
+                    change => message[place] ^= change,
+                }
+                self.send(session, &message);
+            }
+            _ => {
+                let message = input.bytes(argument.into()).ok()?;
+                self.send(session, message);
+            }
+        }
+        Some(())
+    }
+
+    fn send(&mut self, session: usize, message: &[u8]) {
+        if matches!(message.first(), Some(&(number::LOCK | number::UNLOCK))) {
+            self.passwords += 1;
+            if self.passwords > MOST_PASSWORDS {
+                return;
+            }
+        }
+        let was_locked = self.locked;
+        let frame = self.agent.answer(&VAULT, &mut self.sessions[session], message, self.now);
+        let (length, answer) = frame.split_at(4);
+        assert_eq!(length, u32::try_from(answer.len()).expect("a short answer").to_be_bytes());
+        let succeeded = answer == [number::SUCCESS];
+        match (message.first(), answer[0]) {
+            (Some(&number::REQUEST_IDENTITIES), number::IDENTITIES_ANSWER) => self.check_list(answer),
+            (Some(&number::SIGN_REQUEST), number::SIGN_RESPONSE) => {
+                assert!(!was_locked);
+                check_signature(message, answer);
+            }
+            (Some(&number::EXTENSION), number::EXTENSION_RESPONSE) => assert!(!was_locked),
+            (Some(&number::EXTENSION), number::EXTENSION_FAILURE) => assert_eq!(answer.len(), 1),
+            (Some(&number::EXTENSION), number::SUCCESS) => assert!(succeeded),
+            (Some(&number::LOCK), number::SUCCESS) => {
+                assert!(succeeded && !was_locked);
+                self.locked = true;
+            }
+            (Some(&number::UNLOCK), number::SUCCESS) => {
+                assert!(succeeded && was_locked);
+                self.locked = false;
+            }
+            (Some(&(number::REMOVE_ALL_IDENTITIES | number::REMOVE_ALL_RSA_IDENTITIES)), number::SUCCESS) => {
+                assert!(succeeded && !was_locked && self.agent.identities().next().is_none());
+            }
+            (Some(_), number::SUCCESS) => assert!(succeeded && !was_locked),
+            (_, answered) => assert_eq!((answered, answer.len()), (number::FAILURE, 1)),
+        }
+        assert_eq!(self.agent.is_locked(), self.locked);
+    }
+
+    /// The list is whole, shows nothing while locked, and nothing whose time is over.
+    fn check_list(&self, answer: &[u8]) {
+        let mut reader = Reader::new(&answer[1..]);
+        let count = reader.u32().expect("a count");
+        for _ in 0..count {
+            reader.string().expect("a key");
+            reader.string().expect("a comment");
+        }
+        assert!(reader.is_empty());
+        assert!(count == 0 || !self.locked);
+        assert_eq!(count as usize, self.agent.identities().count());
+        assert!(self.agent.identities().all(|key| key.expires.is_none_or(|end| end > self.now)));
+    }
+}
+
+/// A signature verifies. Certificates, and RSA with SHA-1, are not what the agent's verifier reads.
+fn check_signature(message: &[u8], answer: &[u8]) {
+    let Ok(Request::Sign { blob, data, .. }) = Request::decode(message) else {
+        panic!("signed what does not decode");
+    };
+    let name = Reader::new(blob).string().expect("a key's type");
+    if name == b"ssh-ed25519" || (name.starts_with(b"ecdsa-") && !name.ends_with(b"@openssh.com")) {
+        let mut reader = Reader::new(&answer[1..]);
+        let signature = reader.string().expect("a signature");
+        assert!(reader.is_empty() && key::verify(blob, data, signature));
+    }
+}
+
+fuzz_target!(|input: &[u8]| {
+    let mut machine = Machine::new();
+    let mut input = Reader::new(input);
+    for _ in 0..MOST_STEPS {
+        if machine.step(&mut input).is_none() {
+            break;
+        }
+    }
+});
