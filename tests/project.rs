@@ -1,4 +1,5 @@
 //! What the project promises about itself: its compiler, its README, its ignored tests.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests, which the lints take for the program
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,208 @@
+# Sourced by `tests/run --all`: what needs root, Debian's packages, and a user of its own.
+#
+# A fresh user is made, with a copy of HEAD in a directory whose name has a space, and runs the README's two
+# commands as they stand there. Everything later is built in that same copy, so nothing is compiled twice.
+# The user, its files and what else this script made are removed at the end, however it ends.
+
+# ssh and what it talks to, the shells that `eval "$(myagent start)"` is tried in, and fuzzing's C++ compiler.
+readonly PACKAGES=(gcc g++ libc6-dev git openssh-client openssh-server mercurial haproxy zsh ksh tcsh fish)
+
+user=myagent-test-$$ work='' copy='' toolchain='' guard='' privsep='' account=''
+
+everything() {
+    if [ "$(id -u)" != 0 ]; then
+        echo 'tests/run --all installs packages and makes a user for the time: run it as root' >&2
+        exit 2
+    fi
+    trap clean_up EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    make_work
+    stage packages packages
+    stage tools tools
+    make_user
+    stage 'README as a user' readme
+    stage 'left by the user' nothing_left
+    stage 'tests as root' tests_as_root
+    stage scenarios scenarios
+    stage deny in_copy deny
+    stage fuzz in_copy fuzz
+}
+
+clean_up() {
+    local pid
+    # Only when the README's stage broke off: the agent that its command started is still there.
+    if [ -n "$account" ] && pid=$(cat -- "$work/home/agent.pid" 2>/dev/null); then
+        [ "$(stat -c %U -- "/proc/$pid" 2>/dev/null)" != "$user" ] || kill -- "$pid"
+    fi
+    [ -z "$account" ] || userdel -- "$user"
+    [ -z "$guard" ] || rm -f -- "$guard"
+    [ -z "$privsep" ] || rmdir -- "$privsep"
+    [ -z "$work" ] || rm -rf -- "$work"
+    rm -rf -- "$scratch"
+}
+
+make_work() {
+    # A short path: a socket's holds 103 bytes. The user must be able to pass through it.
+    work=$(mktemp -d /tmp/ma.XXXXXX) && chmod 711 -- "$work" || exit 1
+    # Debian starts a service that it installs, unless this forbids it.
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+        guard=/usr/sbin/policy-rc.d
+        printf '#!/bin/sh\nexit 101\n' >"$guard" && chmod 755 -- "$guard" || exit 1
+    fi
+    # Debian's sshd, run as root without systemd, finds no directory to confine itself to.
+    if [ ! -e /run/sshd ]; then
+        privsep=/run/sshd
+        mkdir -m 755 -- "$privsep" || exit 1
+    fi
+}
+
+servers() {
+    local comm
+    for comm in /proc/[0-9]*/comm; do
+        cat -- "$comm" 2>/dev/null
+    done | grep -cE '^(sshd|haproxy)$'
+}
+
+packages() {
+    local name missing=() before
+    for name in "${PACKAGES[@]}"; do
+        dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q ' installed$' || missing+=("$name")
+    done
+    [ "${#missing[@]}" -gt 0 ] || { echo 'all Debian packages are there'; return; }
+    printf 'installing Debian packages: %s\n' "${missing[*]}"
+    before=$(servers || :)
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -qq update
+    apt-get -qq install -y --no-install-recommends "${missing[@]}" >"$scratch/apt.log" 2>&1 || {
+        tail -n 30 -- "$scratch/apt.log"
+        return 1
+    }
+    [ "$(servers || :)" = "$before" ] || { echo 'the installation started a server'; return 1; }
+}
+
+tools() {
+    local tools=${CARGO_TARGET_DIR:-$PWD/target}/tools
+    printf 'installing cargo-deny and cargo-fuzz into %s, unless they are there\n' "$tools"
+    cargo install --quiet --locked --debug --root "$tools" --version '~0.20' cargo-deny
+    cargo install --quiet --locked --debug --root "$tools" --version '~0.13' cargo-fuzz
+    ln -s -- "$(realpath -- "$tools")/bin" "$work/tools"
+}
+
+make_user() {
+    local sysroot
+    useradd --create-home --home-dir "$work/home" --shell /bin/bash -- "$user" || exit 1
+    account=made
+    copy="$work/home/my agent"
+    mkdir -- "$copy" "$work/target" "$work/root" && install -d -m 700 -o "$user" "$work/run" || exit 1
+    git -c safe.directory="$PWD" archive --format=tar HEAD | tar -x -C "$copy" || exit 1
+    chown -R -- "$user:" "$copy" "$work/target" || exit 1
+    # The compiler may lie where only root can look, as in /root/.rustup: then the user gets a copy.
+    sysroot=$(rustc --print sysroot) || exit 1
+    toolchain=$sysroot/bin
+    if ! as "$user" "$toolchain/cargo" --version >/dev/null 2>&1; then
+        mkdir -- "$work/toolchain"
+        cp -a -- "$sysroot/bin" "$sysroot/lib" "$work/toolchain" || exit 1
+        toolchain=$work/toolchain/bin
+    fi
+    as "$user" cargo --version || exit 1
+}
+
+# as USER COMMAND...: with an environment of its own; only the machine's network settings pass through.
+as() {
+    local name=$1 home=$work/home path=$toolchain:/usr/bin:/bin setting settings=()
+    shift
+    if [ "$name" = root ]; then
+        home=$work/root path=$toolchain:$work/tools:/usr/sbin:/usr/bin:/sbin:/bin
+    else
+        settings=("XDG_RUNTIME_DIR=$work/run")
+    fi
+    for setting in {http,https,no,all}_proxy {HTTP,HTTPS,NO,ALL}_PROXY SSL_CERT_FILE SSL_CERT_DIR CARGO_HTTP_CAINFO; do
+        [ -z "${!setting-}" ] || settings+=("$setting=${!setting}")
+    done
+    # What the user has downloaded serves root too: another path would be another build.
+    [ "$name" != root ] || settings+=("CARGO_HOME=$work/home/.cargo")
+    setpriv --reuid="$name" --regid="$(id -g -- "$name")" --init-groups env -i HOME="$home" USER="$name" \
+        LOGNAME="$name" SHELL=/bin/bash LANG=C.UTF-8 PATH="$path" CI="${CI-}" CARGO_TARGET_DIR="$work/target" \
+        "${settings[@]}" "$@" </dev/null
+}
+
+# The code block after a marker in the README, byte for byte.
+marked_block() {
+    awk -v marker="<!-- $1 -->" '$0 == marker { on = 1; next } on == 1 { on = 2; next }
+        on == 2 && /^```/ { exit } on == 2 { print }' README.md
+}
+
+readme() {
+    local first second
+    first=$(marked_block 'command 1: build and start')
+    second=$(marked_block 'command 2: test')
+    [ -n "$first" ] && [ -n "$second" ] || { echo 'the README has lost a command'; return 1; }
+    printf 'as %s, in "%s":\n  %s\n  %s\n' "$user" "$copy" "$first" "$second"
+    { printf '%s\n' 'cd -- "$HOME/my agent" || exit 1' "$first"
+      cat <<'SESSION'
+status=$?
+printf '%s\n' "${SSH_AGENT_PID-}" >"$HOME/agent.pid"
+fail() { printf 'README: %s\n' "$*" >&2; exit 1; }
+[ "$status" = 0 ] || fail "command 1 ended with status $status"
+answer=$(ssh-add -l 2>&1)
+[ "$answer" = 'The agent has no identities.' ] || fail "ssh-add -l said: $answer"
+
+# A passphrase-protected key, the passphrase given as a desktop's dialog would give it.
+mkdir -m 700 -p ~/.ssh
+printf '#!/bin/sh\necho "a pass phrase"\n' >~/askpass && chmod 700 ~/askpass
+ssh-keygen -q -t ed25519 -N 'a pass phrase' -C fresh -f ~/.ssh/id_ed25519 || fail 'no key was made'
+SSH_ASKPASS=~/askpass SSH_ASKPASS_REQUIRE=force ssh-add ~/.ssh/id_ed25519 || fail 'ssh-add failed'
+ssh-add -T ~/.ssh/id_ed25519.pub || fail 'the key does not sign'
+
+SESSION
+      printf '%s\n' "$second"
+      cat <<'SESSION'
+status=$?
+[ "$status" = 0 ] || fail "command 2 ended with status $status"
+ssh-add -l || fail 'the key is gone after the tests'
+"${CARGO_HOME:-$HOME/.cargo}/bin/myagent" stop || fail 'stop failed'
+ssh-add -l >/dev/null 2>&1
+[ $? = 2 ] || fail 'an agent still answers after stop'
+rm ~/agent.pid
+SESSION
+    } >"$work/session.sh"
+    as "$user" bash "$work/session.sh"
+}
+
+# Neither the agent nor any test leaves a process or a file behind.
+nothing_left() {
+    local left files tries
+    for tries in {1..50}; do
+        left=$(find /proc -maxdepth 1 -name '[0-9]*' -user "$user" 2>/dev/null) || :
+        [ -n "$left" ] || break
+        sleep 0.2
+    done
+    for left in $left; do
+        printf 'process %s: %s\n' "${left#/proc/}" "$(tr '\0' ' ' <"$left/cmdline")"
+    done
+    files=$(find /tmp /var/tmp /dev/shm -maxdepth 1 -user "$user" 2>/dev/null) || :
+    printf '%s' "${files:+left behind: $files
+}"
+    [ -z "$left$files" ]
+}
+
+# A stage of the copy's own tests/run, as root, with the tools in PATH.
+in_copy() {
+    as root "$copy/tests/run" "$1"
+}
+
+tests_as_root() {
+    (cd -- "$copy" && as root cargo test --locked --no-fail-fast -- --include-ignored --show-output) 2>&1 |
+        tee "$scratch/root.log"
+}
+
+# The scenarios that a release stands on were run, by name.
+scenarios() {
+    local what status=0
+    for what in 'git.*push' 'hg.*push' forward parity; do
+        grep -E "^test .*$what.* \.\.\. ok$" -- "$scratch/root.log" ||
+            { printf 'no test named after %s passed\n' "$what"; status=1; }
+    done
+    return "$status"
+}
