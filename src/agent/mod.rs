@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::key::{self, Imported};
-use crate::message::{AddIdentity, Constraint, Reply, Request, printable};
+use crate::message::{AddIdentity, Constraint, DecodeError, Reply, Request, printable};
 use crate::vault::Vault;
 use lock::Lock;
 
@@ -121,19 +121,16 @@ impl Agent {
     }
 
     fn extension(&mut self, session: &mut Session, name: &[u8], body: &[u8]) -> Outcome {
-        if name == b"query" {
-            return Outcome::Reply(Reply::Query(EXTENSIONS));
-        }
-        if name != session::SESSION_BIND.as_bytes() {
-            return self.refuse(session, Refusal::UnknownExtension(printable(name)));
-        }
-        match session.bind(body) {
-            Ok(()) => Outcome::Reply(Reply::Success),
-            Err(refusal) => {
-                self.note(session, refusal);
-                Outcome::Reply(Reply::ExtensionFailure)
-            }
-        }
+        let done = match std::str::from_utf8(name) {
+            Ok("query") if body.is_empty() => Ok(Reply::Query(EXTENSIONS)),
+            Ok("query") => Err(Refusal::Message(DecodeError::Leftover)),
+            Ok(session::SESSION_BIND) => session.bind(body).map(|()| Reply::Success),
+            _ => return self.refuse(session, Refusal::UnknownExtension(printable(name))),
+        };
+        Outcome::Reply(done.unwrap_or_else(|refusal| {
+            self.note(session, refusal);
+            Reply::ExtensionFailure
+        }))
     }
 
     /// Takes a checked key in, or refuses it where the agent was locked meanwhile.

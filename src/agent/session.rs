@@ -51,11 +51,10 @@ impl Session {
         let (Ok(host_key), Ok(id), Ok(signature)) = (next(), next(), next()) else {
             return self.unreadable();
         };
-        let forwarding = match (reader.u8(), reader.is_empty()) {
-            (Ok(0), true) => false,
-            (Ok(1), true) => true,
-            _ => return self.unreadable(),
+        let (Ok(forwarding), true) = (reader.u8(), reader.is_empty()) else {
+            return self.unreadable();
         };
+        let forwarding = forwarding != 0;
         self.forwarded |= forwarding;
         if id.len() > MOST_ID_LEN {
             return Err(Refusal::Bind("the session identifier is too long"));
