@@ -1,0 +1,78 @@
+//! The agent of a test, and what the system knows of its process.
+
+use crate::keys::Key;
+use crate::sides::Side;
+use crate::support::{Agent, Scratch, wait_until};
+use crate::wire::{self, Conn, SUCCESS};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::Write;
+
+/// An agent with its directory, and one key of its own that is there when a test begins.
+pub(crate) struct Subject {
+    pub(crate) agent: Agent,
+    pub(crate) key: Key,
+    pub(crate) scratch: Scratch,
+}
+
+impl Subject {
+    pub(crate) fn new() -> Self {
+        Self::start(|scratch| Side::ours().start(scratch))
+    }
+
+    pub(crate) fn start(agent: impl FnOnce(&Scratch) -> Agent) -> Self {
+        let scratch = Scratch::new();
+        let key = Key::generate(&scratch, "mine", &["ed25519"]);
+        let agent = agent(&scratch);
+        let subject = Self { agent, key, scratch };
+        subject.conn().expect(&wire::add(&subject.key.private, b"mine"), SUCCESS);
+        subject
+    }
+
+    pub(crate) fn conn(&self) -> Conn {
+        Conn::open(&self.agent.socket).expect("the agent takes a connection")
+    }
+
+    /// The agent is there, has its key, and signs with it.
+    #[track_caller]
+    pub(crate) fn is_well(&self) {
+        let mut conn = self.conn();
+        assert_eq!(conn.comments(), ["mine"]);
+        wire::signature(&conn.ask(&wire::sign(&self.key.blob, b"data", 0)).expect("an answer"));
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.agent.pid().try_into().unwrap()), signal).unwrap();
+    }
+
+    /// The status with which the agent ends; -1 when a signal ended it.
+    pub(crate) fn ends(&mut self) -> i32 {
+        let mut status = None;
+        wait_until("the agent has ended", || {
+            status = self.agent.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.and_then(|status| status.code()).unwrap_or(-1)
+    }
+
+    /// How many descriptors the agent has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.agent.pid())).unwrap().count()
+    }
+
+    /// Resident memory in KiB.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.agent.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+}
+
+/// Whether OpenSSH's agent stands in for ours, and so cannot pass a test, for the reason given.
+pub(crate) fn stand_in_cannot(reason: &str) -> bool {
+    let stands_in = Side::ours() == Side::Openssh;
+    if stands_in {
+        let _ = writeln!(std::io::stderr(), "not for OpenSSH's agent: {reason}");
+    }
+    stands_in
+}
