@@ -1,24 +1,22 @@
-//! Plays a scenario to one agent, notes every answer, and compares the notes of two agents.
+//! Plays a scenario to one agent, and notes every answer.
 //!
 //! A scenario must not decide by the answers what it asks next: the steps are the same on both sides.
 
-use crate::differences::{Difference, TABLE};
+use crate::given::{Keys, given};
 use crate::keys::{self, Key};
-use crate::sides::{Side, openssh_version};
+use crate::sides::Side;
 use crate::support::{Agent, Scratch, wait_until};
 use crate::wire::{self, Conn, Fields};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::io::Write;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 /// One step's answer: for the comparison, and as the table of differences names it.
 #[derive(Debug, PartialEq, Eq)]
-struct Answer {
-    step: String,
-    raw: Vec<u8>,
-    text: String,
+pub(crate) struct Answer {
+    pub(crate) step: String,
+    pub(crate) raw: Vec<u8>,
+    pub(crate) text: String,
 }
 
 /// One agent, the connections to it, and the answers so far.
@@ -138,6 +136,7 @@ impl Talk<'_> {
         kill(Pid::from_raw(self.agent.pid().try_into().unwrap()), signal).unwrap();
     }
 
+    /// Notes an answer under a name of its own.
     fn push(&mut self, step: &str, raw: Vec<u8>, text: String) -> Vec<u8> {
         let same = |answer: &Answer| answer.step == step;
         assert!(!self.answers.iter().any(same), "two steps named {step}");
@@ -173,9 +172,10 @@ fn describe(raw: &[u8]) -> String {
     }
 }
 
-fn play(side: Side, scenario: fn(&mut Talk<'_>)) -> (Vec<Answer>, String) {
+/// The answers, and the agent's log.
+pub(crate) fn play(side: Side, scenario: fn(&mut Talk<'_>)) -> (Vec<Answer>, String) {
     let scratch = Scratch::new();
-    let keys = keys();
+    let keys = given();
     let agent = side.start(&scratch);
     let mut talk = Talk { keys, scratch: &scratch, agent, connections: vec![], current: 0, answers: vec![] };
     talk.on(0);
@@ -184,121 +184,4 @@ fn play(side: Side, scenario: fn(&mut Talk<'_>)) -> (Vec<Answer>, String) {
     let answers = std::mem::take(&mut talk.answers);
     drop(talk);
     (answers, std::fs::read_to_string(scratch.path("agent.log")).unwrap_or_default())
-}
-
-/// With `MYAGENT_PARITY_ANSWERS` in the environment prints what OpenSSH's agent answered.
-///
-/// Plays a scenario on both sides; panics unless the answers differ exactly where the table says so.
-pub(crate) fn compare(name: &str, scenario: fn(&mut Talk<'_>)) {
-    let ((theirs, _), (ours, log)) = (play(Side::Openssh, scenario), play(Side::ours(), scenario));
-    let rows: Vec<&Difference> =
-        TABLE.iter().filter(|row| row.scenario == name && row.holds(version())).collect();
-    let faults = match Side::ours() {
-        Side::Ours => judge(&theirs, &ours, &rows),
-        // No row can occur: at least OpenSSH's half of each is right.
-        Side::Openssh => [judge(&theirs, &ours, &[]), judge_half(&theirs, &rows)].concat(),
-    };
-    let verdict = match (faults.len(), rows.len()) {
-        (0, 0) => format!("same ({} answers)", ours.len()),
-        (0, listed) => format!("same but for {listed} listed differences ({} answers)", ours.len()),
-        (count, _) => format!("{count} FAULTS"),
-    };
-    if std::env::var_os("MYAGENT_PARITY_ANSWERS").is_some() {
-        let lines = theirs.iter().map(|answer| format!("  {name} | {} | {}\n", answer.step, answer.text));
-        let _ = std::io::stderr().write_all(lines.collect::<String>().as_bytes());
-    }
-    // Not by println: the verdicts belong into the log of a passing run too.
-    let _ = writeln!(std::io::stderr(), "parity {name}: {verdict}");
-    assert!(faults.is_empty(), "{name}:\n{}\n--- our agent's log\n{log}", faults.join("\n"));
-}
-
-fn judge(theirs: &[Answer], ours: &[Answer], rows: &[&Difference]) -> Vec<String> {
-    let mut faults = Vec::new();
-    for (their, our) in theirs.iter().zip(ours) {
-        assert_eq!(their.step, our.step, "the scenario took different steps");
-        let row = rows.iter().find(|row| row.names(&their.step));
-        let differ = their != our;
-        let seen = format!("{}: OpenSSH: {}; ours: {}", their.step, their.text, our.text);
-        match row {
-            None if !differ => {}
-            None if their.text == our.text => {
-                faults.push(format!("{seen}; in full:\n  {:02x?}\n  {:02x?}", their.raw, our.raw));
-            }
-            None => faults.push(format!("{seen}; not listed")),
-            Some(row) if row.openssh == their.text && row.ours == our.text => {}
-            Some(row) => {
-                faults.push(format!("{seen}; listed: {} and {}, for: {}", row.openssh, row.ours, row.reason));
-            }
-        }
-    }
-    assert_eq!(theirs.len(), ours.len(), "the scenario took different steps");
-    let missing = rows.iter().filter(|row| !theirs.iter().any(|answer| row.names(&answer.step)));
-    faults.extend(missing.map(|row| format!("{}: listed, but no such step", row.step)));
-    faults
-}
-
-fn judge_half(theirs: &[Answer], rows: &[&Difference]) -> Vec<String> {
-    let wrong = |row: &&&Difference| {
-        let mut steps = theirs.iter().filter(|answer| row.names(&answer.step)).peekable();
-        steps.peek().is_none() || steps.any(|answer| answer.text != row.openssh)
-    };
-    rows.iter()
-        .filter(wrong)
-        .map(|row| format!("{}: OpenSSH does not answer {}", row.step, row.openssh))
-        .collect()
-}
-
-fn version() -> (u32, u32) {
-    static VERSION: OnceLock<(u32, u32)> = OnceLock::new();
-    *VERSION.get_or_init(|| openssh_version(&Scratch::new()))
-}
-
-/// A key and a certificate of each type, made once by ssh-keygen and kept in memory only.
-pub(crate) struct Keys {
-    /// In the order ed25519, p256, p384, p521, rsa.
-    pub(crate) plain: Vec<(&'static str, Key)>,
-    /// Certificates of the same keys, without expiry.
-    pub(crate) certified: Vec<(&'static str, Key)>,
-    pub(crate) other: Key,
-    pub(crate) host: Key,
-    pub(crate) other_host: Key,
-}
-
-impl Keys {
-    pub(crate) fn ed25519(&self) -> &Key {
-        &self.plain[0].1
-    }
-
-    pub(crate) fn p256(&self) -> &Key {
-        &self.plain[1].1
-    }
-
-    pub(crate) fn p384(&self) -> &Key {
-        &self.plain[2].1
-    }
-
-    pub(crate) fn rsa(&self) -> &Key {
-        &self.plain[4].1
-    }
-}
-
-pub(crate) fn keys() -> &'static Keys {
-    static KEYS: OnceLock<Keys> = OnceLock::new();
-    KEYS.get_or_init(|| {
-        let scratch = Scratch::new();
-        let kinds: [(&str, &[&str]); 5] = [
-            ("ed25519", &["ed25519"]),
-            ("p256", &["ecdsa", "-b", "256"]),
-            ("p384", &["ecdsa", "-b", "384"]),
-            ("p521", &["ecdsa", "-b", "521"]),
-            ("rsa", &["rsa", "-b", "2048"]),
-        ];
-        let make = |name: &str| Key::generate(&scratch, name, &["ed25519"]);
-        let (_authority, other, host, other_host) = (make("ca"), make("other"), make("host"), make("host2"));
-        let plain: Vec<_> =
-            kinds.iter().map(|(name, kind)| (*name, Key::generate(&scratch, name, kind))).collect();
-        let certify = |(name, key): &(&'static str, Key)| (*name, key.certified(&scratch, name, "ca"));
-        let certified = plain.iter().map(certify).collect();
-        Keys { plain, certified, other, host, other_host }
-    })
 }

@@ -15,7 +15,9 @@ mod support;
 #[path = "../support/wire.rs"]
 mod wire;
 
+mod compare;
 mod differences;
+mod given;
 mod harness;
 
 /// Makes a test of each scenario, and the list of their names.
@@ -23,7 +25,7 @@ macro_rules! scenarios {
     ($($(#[$meta:meta])* fn $name:ident($talk:ident) $body:block)*) => {
         pub(crate) const NAMES: &[&str] = &[$(stringify!($name)),*];
         $(#[test] $(#[$meta])* fn $name() {
-            crate::harness::compare(stringify!($name), |$talk: &mut crate::harness::Talk<'_>| $body);
+            crate::compare::compare(stringify!($name), |$talk: &mut crate::harness::Talk<'_>| $body);
         })*
     };
 }

@@ -24,6 +24,7 @@ fn limited(scratch: &Scratch) -> Agent {
 #[test]
 fn exhaustion_is_survived() {
     let mut subject = Subject::start(limited);
+    let before = subject.descriptors();
     for round in 0..3 {
         // More than the limit, and fewer than limit and backlog: connecting must not block.
         let mut all: Vec<Conn> = (0..120).map(|_| subject.conn()).collect();
@@ -31,21 +32,21 @@ fn exhaustion_is_survived() {
             conn.send(&wire::list());
         }
         // Those that were let in are served, again and again.
-        for conn in &mut all[..20] {
+        for conn in &mut all[..8] {
             assert_eq!(wire::identities(&conn.recv().expect("an answer")).len(), 1, "round {round}");
             assert_eq!(conn.comments(), ["mine"]);
         }
         assert!(subject.agent.child.try_wait().unwrap().is_none(), "the agent has ended");
         assert!(subject.descriptors() <= 64, "more descriptors than allowed");
         // When some leave, those that waited get in.
-        all.drain(..20);
+        all.drain(..8);
         while !all.is_empty() {
-            let batch = all.len().min(20);
+            let batch = all.len().min(8);
             for mut conn in all.drain(..batch) {
                 assert_eq!(wire::identities(&conn.recv().expect("its turn comes")).len(), 1);
             }
         }
         subject.is_well();
     }
-    wait_until("the connections are closed", || subject.descriptors() < 40);
+    wait_until("the connections are closed", || subject.descriptors() <= before);
 }

@@ -4,6 +4,7 @@ use crate::keys::Key;
 use crate::sides::Side;
 use crate::support::{Agent, Scratch, wait_until};
 use crate::wire::{self, Conn, SUCCESS};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::Write;
@@ -21,6 +22,7 @@ impl Subject {
     }
 
     pub(crate) fn start(agent: impl FnOnce(&Scratch) -> Agent) -> Self {
+        allow_many_descriptors();
         let scratch = Scratch::new();
         let key = Key::generate(&scratch, "mine", &["ed25519"]);
         let agent = agent(&scratch);
@@ -66,6 +68,12 @@ impl Subject {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
+}
+
+/// Several tests at once, each with hundreds of connections, pass the usual limit of 1024.
+fn allow_many_descriptors() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard.min(16_384), hard).unwrap();
 }
 
 /// Whether OpenSSH's agent stands in for ours, and so cannot pass a test, for the reason given.
