@@ -9,6 +9,7 @@ use crate::support::{Agent, Scratch, wait_until};
 use crate::wire::{self, Conn, Fields};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// One step's answer: for the comparison, and as the table of differences names it.
@@ -27,6 +28,7 @@ pub(crate) struct Talk<'a> {
     connections: Vec<Option<Conn>>,
     current: usize,
     answers: Vec<Answer>,
+    steps: BTreeSet<String>,
 }
 
 impl Talk<'_> {
@@ -138,8 +140,7 @@ impl Talk<'_> {
 
     /// Notes an answer under a name of its own.
     fn push(&mut self, step: &str, raw: Vec<u8>, text: String) -> Vec<u8> {
-        let same = |answer: &Answer| answer.step == step;
-        assert!(!self.answers.iter().any(same), "two steps named {step}");
+        assert!(self.steps.insert(step.into()), "two steps named {step}");
         self.answers.push(Answer { step: step.into(), raw: raw.clone(), text });
         raw
     }
@@ -177,7 +178,15 @@ pub(crate) fn play(side: Side, scenario: fn(&mut Talk<'_>)) -> (Vec<Answer>, Str
     let scratch = Scratch::new();
     let keys = given();
     let agent = side.start(&scratch);
-    let mut talk = Talk { keys, scratch: &scratch, agent, connections: vec![], current: 0, answers: vec![] };
+    let mut talk = Talk {
+        keys,
+        scratch: &scratch,
+        agent,
+        connections: vec![],
+        current: 0,
+        answers: vec![],
+        steps: BTreeSet::new(),
+    };
     talk.on(0);
     scenario(&mut talk);
     assert!(!talk.answers.is_empty(), "the scenario asked nothing");

@@ -70,7 +70,7 @@ scenarios! {
     fn wrong_password(t) {
         t.add(t.keys.ed25519(), "mine");
         t.ask("lock", &lock(b"secret"));
-        for wrong in ["x", "secre", "secrets", "Secret", " secret"] {
+        for wrong in ["x", "secre", "Secret"] {
             t.ask(&format!("unlock {wrong}"), &unlock(wrong.as_bytes()));
         }
         t.list("locked");
