@@ -14,6 +14,7 @@ use crate::platform::paths::{self, Candidate, Environment, Places};
 use crate::platform::process::{self, Reporter, Side};
 use crate::server::{self, Config, Mode};
 use crate::{logging, platform};
+use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -98,7 +99,7 @@ fn foreground(mut places: Places, lock: InstanceLock, shell: Shell, level: Level
     measures.push(closed);
     logging::to_stderr(level.into(), !service);
     let line = shell.lines(&places.socket.to_string_lossy(), None);
-    let mode = if service { Mode::Service } else { Mode::Terminal };
+    let mode = if !service && on_terminal() { Mode::Terminal } else { Mode::Service };
     server::run(Config { places, mode, measures, lock }, || {
         // Nobody may be reading, and the agent serves all the same.
         let _ = if service { Ok(()) } else { print(&line) };
@@ -126,6 +127,12 @@ fn daemon(mut places: Places, lock: InstanceLock, level: Level, reporter: Report
             reporter.failed(&error);
         }
     }
+}
+
+/// Whether a person's terminal is at any end: its hangup then ends the agent. Without one a supervisor or a
+/// script runs it, to which a hangup means to read its settings anew.
+fn on_terminal() -> bool {
+    std::io::stdin().is_terminal() || std::io::stdout().is_terminal() || std::io::stderr().is_terminal()
 }
 
 /// Whether a service manager runs this very process and its journal takes the output. The variables alone say
