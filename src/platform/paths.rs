@@ -51,7 +51,7 @@ impl Environment {
                 && std::fs::metadata(path).is_ok_and(|m| m.is_dir() && m.uid() == self.uid.as_raw())
         };
         let named = self.home.as_ref().map(PathBuf::from).filter(ours);
-        named.or_else(|| User::from_uid(self.uid).ok()??.dir.into()).filter(ours)
+        named.or_else(|| Some(User::from_uid(self.uid).ok()??.dir).filter(ours))
     }
 }
 

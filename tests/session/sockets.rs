@@ -178,3 +178,62 @@ fn a_lock_that_stays_with_another_names_it() {
 fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
 }
+
+/// The last line of defence, for whatever comes between the probe and the bind.
+#[test]
+fn binding_removes_the_dead_and_nothing_else() {
+    use myagent::platform::listen;
+    use myagent::platform::lock::{Attempt, InstanceLock};
+    let place = Place::named("own.sock");
+    let lock = place.scratch.path("run/own.sock.lock");
+    let Attempt::Acquired(held) = InstanceLock::try_acquire(&lock).unwrap() else { panic!("it is held") };
+    assert!(
+        matches!(InstanceLock::try_acquire(&lock).unwrap(), Attempt::Held(_))
+            && !InstanceLock::is_free(&lock)
+    );
+    let living = UnixListener::bind(&place.socket).unwrap();
+    let before = inode(&place.socket);
+    assert!(matches!(listen(&place.socket, &held), Err(myagent::error::Error::Silent { .. })));
+    assert_eq!(inode(&place.socket), before);
+    drop(living);
+    let bound = listen(&place.socket, &held).unwrap();
+    assert_eq!(bound.identity, inode(&place.socket));
+    assert!(UnixStream::connect(&place.socket).is_ok());
+    // What has taken the name meanwhile is not ours to remove.
+    std::fs::rename(&place.socket, place.scratch.path("run/moved")).unwrap();
+    std::fs::write(&place.socket, "another's").unwrap();
+    bound.unlink().unwrap();
+    assert!(place.socket.exists());
+    std::fs::rename(place.scratch.path("run/moved"), &place.socket).unwrap();
+    bound.unlink().unwrap();
+    bound.unlink().unwrap();
+    assert!(!place.socket.exists());
+    drop(held);
+    assert!(InstanceLock::is_free(&lock) && lock.exists());
+}
+
+/// A lock on a file that has lost its name would not keep anyone out.
+#[test]
+fn a_lock_is_taken_anew_where_its_file_was_replaced() {
+    use myagent::platform::lock::{Attempt, InstanceLock};
+    let place = Place::named("own.sock");
+    let lock = place.scratch.path("run/own.sock.lock");
+    let Attempt::Acquired(first) = InstanceLock::try_acquire(&lock).unwrap() else { panic!("it is held") };
+    std::fs::remove_file(&lock).unwrap();
+    let Attempt::Acquired(second) = InstanceLock::try_acquire(&lock).unwrap() else { panic!("it is held") };
+    drop((first, second));
+    for (what, make) in
+        [("a link", symlink_to_file as fn(&Path)), ("a directory", |p| std::fs::create_dir(p).unwrap())]
+    {
+        std::fs::remove_file(&lock).unwrap();
+        make(&lock);
+        assert!(InstanceLock::try_acquire(&lock).is_err(), "{what}");
+        let _ = std::fs::remove_dir(&lock);
+    }
+}
+
+fn symlink_to_file(path: &Path) {
+    let target = path.with_extension("target");
+    std::fs::write(&target, "").unwrap();
+    symlink(target, path).unwrap();
+}
