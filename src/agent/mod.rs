@@ -74,7 +74,8 @@ impl Agent {
             Request::Add(_) => Outcome::Import,
             Request::Remove { blob } => self.remove(session, blob),
             Request::RemoveAll { .. } => {
-                tracing::info!(peer = %session, keys = self.keyring.clear(), "all keys removed");
+                let keys = self.keyring.clear();
+                tracing::info!(peer = %session, keys, "all keys removed");
                 Outcome::Reply(Reply::Success)
             }
             Request::Lock { password: [] } => self.refuse(session, Refusal::EmptyPassword),

@@ -170,6 +170,24 @@ fn a_key_that_was_being_checked_when_the_lock_came_is_refused() {
     assert_eq!(rig.agent.identities().count(), 0);
 }
 
+/// No log is listening here: what is done must not hang on what is logged.
+#[test]
+fn removing_forgets_whether_or_not_it_is_logged() {
+    let mut rig = Rig::new();
+    for ssh1 in [false, true] {
+        rig.add(1, b"one", &[]);
+        rig.add(2, b"two", &[Constraint::Lifetime(9)]);
+        assert_eq!(rig.ask(&encoded(&Request::RemoveAll { ssh1 })), [number::SUCCESS]);
+        assert_eq!(rig.agent.identities().count(), 0);
+        assert_eq!(rig.agent.expire(rig.now), None);
+    }
+    rig.add(1, b"one", &[]);
+    rig.add(2, b"two", &[]);
+    assert_eq!(rig.ask(&encoded(&Request::Remove { blob: &blob(1) })), [number::SUCCESS]);
+    assert_eq!(rig.ask(&encoded(&Request::Remove { blob: &blob(1) })), [number::FAILURE]);
+    assert_eq!(rig.agent.forget_all(), 1);
+}
+
 #[test]
 fn a_key_to_be_confirmed_is_held_and_not_used() {
     let mut rig = Rig::new();

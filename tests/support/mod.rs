@@ -21,6 +21,23 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+/// Waits until a child ends by itself and gives its exit status, -1 after a signal. Ends it when
+/// [`PATIENCE`] runs out: a test that fails must not hang.
+pub fn status_of(child: &mut Child) -> i32 {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code().unwrap_or(-1);
+        }
+        if Instant::now() > end {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("pid {} did not end", child.id());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// A private directory with a HOME and a runtime directory of its own, removed at the end.
 pub struct Scratch {
     dir: tempfile::TempDir,
