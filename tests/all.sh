@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by `tests/run --all`: what needs root, Debian's packages, and a user of its own.
 #
 # A fresh user is made, with a copy of HEAD in a directory whose name has a space, and runs the README's two
@@ -5,7 +6,7 @@
 # The user, its files and what else this script made are removed at the end, however it ends.
 
 # ssh and what it talks to, the shells that `eval "$(myagent start)"` is tried in, and fuzzing's C++ compiler.
-readonly PACKAGES=(gcc g++ libc6-dev git openssh-client openssh-server mercurial haproxy zsh ksh tcsh fish)
+readonly PACKAGES=(gcc g++ libc6-dev git openssh-client openssh-server mercurial haproxy zsh ksh mksh tcsh fish)
 
 user=myagent-test-$$ work='' copy='' toolchain='' guard='' privsep='' account=''
 
@@ -39,6 +40,7 @@ clean_up() {
     [ -z "$guard" ] || rm -f -- "$guard"
     [ -z "$privsep" ] || rmdir -- "$privsep"
     [ -z "$work" ] || rm -rf -- "$work"
+    # shellcheck disable=SC2154 # it is tests/run's
     rm -rf -- "$scratch"
 }
 
@@ -95,6 +97,7 @@ make_user() {
     account=made
     copy="$work/home/my agent"
     mkdir -- "$copy" "$work/target" "$work/root" && install -d -m 700 -o "$user" "$work/run" || exit 1
+    [ -z "$(git -c safe.directory="$PWD" status --porcelain)" ] || echo 'note: HEAD is tested, not your changes to it'
     git -c safe.directory="$PWD" archive --format=tar HEAD | tar -x -C "$copy" || exit 1
     chown -R -- "$user:" "$copy" "$work/target" || exit 1
     # The compiler may lie where only root can look, as in /root/.rustup: then the user gets a copy.
@@ -137,13 +140,18 @@ readme() {
     local first second
     first=$(marked_block 'command 1: build and start')
     second=$(marked_block 'command 2: test')
-    [ -n "$first" ] && [ -n "$second" ] || { echo 'the README has lost a command'; return 1; }
+    if [ -z "$first" ] || [ -z "$second" ]; then
+        echo 'the README has lost a command'
+        return 1
+    fi
     printf 'as %s, in "%s":\n  %s\n  %s\n' "$user" "$copy" "$first" "$second"
+    # shellcheck disable=SC2016 # the user's shell expands it
     { printf '%s\n' 'cd -- "$HOME/my agent" || exit 1' "$first"
       cat <<'SESSION'
 status=$?
 printf '%s\n' "${SSH_AGENT_PID-}" >"$HOME/agent.pid"
-fail() { printf 'README: %s\n' "$*" >&2; exit 1; }
+stop() { "${CARGO_HOME:-$HOME/.cargo}/bin/myagent" stop && rm ~/agent.pid; }
+fail() { printf 'README: %s\n' "$*" >&2; stop; exit 1; }
 [ "$status" = 0 ] || fail "command 1 ended with status $status"
 answer=$(ssh-add -l 2>&1)
 [ "$answer" = 'The agent has no identities.' ] || fail "ssh-add -l said: $answer"
@@ -161,10 +169,9 @@ SESSION
 status=$?
 [ "$status" = 0 ] || fail "command 2 ended with status $status"
 ssh-add -l || fail 'the key is gone after the tests'
-"${CARGO_HOME:-$HOME/.cargo}/bin/myagent" stop || fail 'stop failed'
+stop || fail 'stop failed'
 ssh-add -l >/dev/null 2>&1
-[ $? = 2 ] || fail 'an agent still answers after stop'
-rm ~/agent.pid
+[ $? = 2 ] || { echo 'README: an agent still answers after stop' >&2; exit 1; }
 SESSION
     } >"$work/session.sh"
     as "$user" bash "$work/session.sh"
@@ -172,8 +179,8 @@ SESSION
 
 # Neither the agent nor any test leaves a process or a file behind.
 nothing_left() {
-    local left files tries
-    for tries in {1..50}; do
+    local left files
+    for _ in {1..50}; do
         left=$(find /proc -maxdepth 1 -name '[0-9]*' -user "$user" 2>/dev/null) || :
         [ -n "$left" ] || break
         sleep 0.2
@@ -193,16 +200,19 @@ in_copy() {
 }
 
 tests_as_root() {
-    (cd -- "$copy" && as root cargo test --locked --no-fail-fast -- --include-ignored --show-output) 2>&1 |
+    (cd -- "$copy" && as root cargo test --locked --no-fail-fast -- --include-ignored) 2>&1 |
         tee "$scratch/root.log"
 }
 
-# The scenarios that a release stands on were run, by name.
+# The scenarios that a release stands on were run, and passed: by name.
 scenarios() {
     local what status=0
-    for what in 'git.*push' 'hg.*push' forward parity; do
+    for what in 'git.*push' 'hg.*push' forwarded_login; do
         grep -E "^test .*$what.* \.\.\. ok$" -- "$scratch/root.log" ||
             { printf 'no test named after %s passed\n' "$what"; status=1; }
     done
+    awk '/ Running tests\/parity/ { on = 1 } /^test result:/ { on = 0 }
+        on && /^test .* ok$/ { print "parity:", $2; passed++ } END { exit !passed }' "$scratch/root.log" ||
+        { echo 'no parity scenario passed'; status=1; }
     return "$status"
 }
