@@ -53,7 +53,7 @@ fn silent_connections_stop_nobody() {
 #[test]
 fn hang_up_in_the_middle() {
     let subject = Subject::new();
-    let before = subject.descriptors();
+    let before = subject.connections();
     for body in messages(&subject) {
         let whole = frame(&body);
         let step = if whole.len() > 100 { 7 } else { 1 };
@@ -62,27 +62,27 @@ fn hang_up_in_the_middle() {
         }
     }
     subject.is_well();
-    wait_until("every connection is closed", || subject.descriptors() <= before);
+    wait_until("every connection is closed", || subject.connections() <= before);
 }
 
 /// The request is whole, the client gone before the answer.
 #[test]
 fn hang_up_before_the_answer() {
     let subject = Subject::new();
-    let before = subject.descriptors();
+    let before = subject.connections();
     for _ in 0..20 {
         for body in [wire::list(), wire::sign(&subject.key.blob, b"data", 0), vec![200], wire::lock(b"")] {
             subject.conn().send_raw(&frame(&body).repeat(10));
         }
     }
     subject.is_well();
-    wait_until("every connection is closed", || subject.descriptors() <= before);
+    wait_until("every connection is closed", || subject.connections() <= before);
 }
 
 #[test]
 fn three_hundred_at_once() {
     let subject = Subject::new();
-    let before = subject.descriptors();
+    let before = subject.connections();
     let mut all: Vec<Conn> = (0..300).map(|_| subject.conn()).collect();
     for conn in &mut all {
         conn.send(&wire::sign(&subject.key.blob, b"data", 0));
@@ -95,7 +95,7 @@ fn three_hundred_at_once() {
         assert_eq!(conn.comments(), ["mine"], "and stays open");
     }
     drop(all);
-    wait_until("every connection is closed", || subject.descriptors() <= before);
+    wait_until("every connection is closed", || subject.connections() <= before);
 }
 
 /// Requests without end, answers never read: the agent stops reading, and serves the others.
@@ -133,7 +133,7 @@ fn a_client_that_never_reads() {
 #[test]
 fn noise() {
     let subject = Subject::new();
-    let before = subject.descriptors();
+    let before = subject.connections();
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut random = move || {
         state ^= state << 13;
@@ -157,5 +157,5 @@ fn noise() {
         subject.conn().send_raw(&bytes);
     }
     subject.is_well();
-    wait_until("every connection is closed", || subject.descriptors() <= before);
+    wait_until("every connection is closed", || subject.connections() <= before);
 }

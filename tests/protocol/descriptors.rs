@@ -24,7 +24,7 @@ fn limited(scratch: &Scratch) -> Agent {
 #[test]
 fn exhaustion_is_survived() {
     let mut subject = Subject::start(limited);
-    let before = subject.descriptors();
+    let before = subject.connections();
     for round in 0..3 {
         // More than the limit, and fewer than limit and backlog: connecting must not block.
         let mut all: Vec<Conn> = (0..120).map(|_| subject.conn()).collect();
@@ -37,7 +37,7 @@ fn exhaustion_is_survived() {
             assert_eq!(conn.comments(), ["mine"]);
         }
         assert!(subject.agent.child.try_wait().unwrap().is_none(), "the agent has ended");
-        assert!(subject.descriptors() <= 64, "more descriptors than allowed");
+        assert!(subject.connections() <= 64, "more descriptors than allowed");
         // When some leave, those that waited get in.
         all.drain(..8);
         while !all.is_empty() {
@@ -48,5 +48,5 @@ fn exhaustion_is_survived() {
         }
         subject.is_well();
     }
-    wait_until("the connections are closed", || subject.descriptors() <= before);
+    wait_until("the connections are closed", || subject.connections() <= before);
 }

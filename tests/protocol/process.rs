@@ -4,6 +4,7 @@ use crate::keys::Key;
 use crate::sides::Side;
 use crate::support::{Agent, Scratch, wait_until};
 use crate::wire::{self, Conn, SUCCESS};
+use myagent::control::{self, Op, Reply};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -57,9 +58,16 @@ impl Subject {
         status.and_then(|status| status.code()).unwrap_or(-1)
     }
 
-    /// How many descriptors the agent has open.
-    pub(crate) fn descriptors(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/fd", self.agent.pid())).unwrap().count()
+    /// How many connections the agent has open, by its own count: a plain user may not look at its
+    /// descriptors. OpenSSH's agent cannot be asked.
+    pub(crate) fn connections(&self) -> usize {
+        if Side::ours() == Side::Openssh {
+            return std::fs::read_dir(format!("/proc/{}/fd", self.agent.pid())).unwrap().count();
+        }
+        match control::ask(&self.agent.socket.with_file_name("control.sock"), Op::Status).unwrap() {
+            Reply::Status(status) => status.connections,
+            other => panic!("no status: {other:?}"),
+        }
     }
 
     /// Resident memory in KiB.
