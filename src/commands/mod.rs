@@ -21,6 +21,8 @@ use std::process::ExitCode;
 /// Parses the command line, does what it says, and gives the exit status.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Before anything uses AWS-LC: its memory is ours from the first block on.
+    crate::vault::install_heap();
     let parsed = cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let parsed = match parsed {
         Ok(parsed) => parsed,

@@ -49,7 +49,7 @@ pub fn import(private: &PrivateKey<'_>, vault: &Vault) -> Result<Imported, Impor
         blob: private.certificate().map_or_else(|| plain.into(), Arc::from),
         fingerprint: fingerprint.to_string(),
         certificate: private.certificate().is_some(),
-        key: Key { algorithm, record },
+        key: Key::new(algorithm, record),
     })
 }
 

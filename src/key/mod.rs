@@ -2,7 +2,7 @@
 //!
 //! Guarantees: a key is held only where its private half makes its public half, checked by AWS-LC at that
 //! moment; the private half goes from the frame into a [`Record`] and is in the clear afterwards only
-//! inside [`Key::sign`]; the public blob is the one canonical encoding, or the certificate as it came.
+//! inside [`Key::sign`], or in secret memory where the vault keeps a parsed RSA key; the public blob is the one canonical encoding, or the certificate as it came.
 //! Must never: sign with RSA through anything but AWS-LC (RUSTSEC-2023-0071 is about another one).
 #![deny(unsafe_code)] // forbidden but in the one child that says so
 
@@ -16,6 +16,10 @@ mod verify;
 pub use import::{Imported, import};
 pub use sign::{Cost, SignError};
 pub use verify::verify;
+
+use std::sync::OnceLock;
+
+use aws_lc_rs::rsa::KeyPair;
 
 use crate::message::Curve;
 use crate::vault::Record;
@@ -59,9 +63,15 @@ impl Algorithm {
 pub struct Key {
     algorithm: Algorithm,
     record: Record,
+    /// An RSA key as AWS-LC has it, where the vault lets it stay between signatures.
+    kept: OnceLock<KeyPair>,
 }
 
 impl Key {
+    fn new(algorithm: Algorithm, record: Record) -> Self {
+        Self { algorithm, record, kept: OnceLock::new() }
+    }
+
     /// What it signs with.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm

@@ -12,7 +12,7 @@ use std::ptr::{self, NonNull};
 use aws_lc_rs::digest::{self, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA512};
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RsaEncoding};
 use aws_lc_sys as c;
 
 /// What aws-lc-rs itself signs with, in bits.
@@ -36,20 +36,24 @@ pub(super) struct Numbers<'f> {
     pub(super) iqmp: &'f [u8],
 }
 
-/// Signs `data` with the PKCS#1 key `der`.
-pub(super) fn sign(bits: usize, der: &[u8], data: &[u8], hash: Hash) -> Option<Vec<u8>> {
-    let padding = match hash {
-        Hash::Sha256 if SAFE_BITS.contains(&bits) => &RSA_PKCS1_SHA256,
-        Hash::Sha512 if SAFE_BITS.contains(&bits) => &RSA_PKCS1_SHA512,
-        _ => return sign_with_c(der, data, hash),
-    };
-    let pair = KeyPair::from_der(der).ok()?;
+/// The padding that aws-lc-rs signs with; none where only the C library does.
+pub(super) fn padding(bits: usize, hash: Hash) -> Option<&'static dyn RsaEncoding> {
+    match hash {
+        Hash::Sha256 if SAFE_BITS.contains(&bits) => Some(&RSA_PKCS1_SHA256),
+        Hash::Sha512 if SAFE_BITS.contains(&bits) => Some(&RSA_PKCS1_SHA512),
+        _ => None,
+    }
+}
+
+/// Signs `data` with a parsed key.
+pub(super) fn sign(pair: &KeyPair, padding: &'static dyn RsaEncoding, data: &[u8]) -> Option<Vec<u8>> {
     let mut signature = vec![0; pair.public_modulus_len()];
     pair.sign(padding, &SystemRandom::new(), data, &mut signature).ok()?;
     Some(signature)
 }
 
-fn sign_with_c(der: &[u8], data: &[u8], hash: Hash) -> Option<Vec<u8>> {
+/// Signs `data` with the PKCS#1 key `der`, of any size and with any hash.
+pub(super) fn sign_with_c(der: &[u8], data: &[u8], hash: Hash) -> Option<Vec<u8>> {
     let (nid, algorithm) = match hash {
         Hash::Sha1 => (c::NID_sha1, &SHA1_FOR_LEGACY_USE_ONLY),
         Hash::Sha256 => (c::NID_sha256, &SHA256),

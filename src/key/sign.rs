@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
     EcdsaKeyPair, Ed25519KeyPair,
@@ -59,12 +60,42 @@ impl Key {
     /// # Errors
     /// [`SignError`]; nothing is known of the signature then.
     pub fn sign(&self, vault: &Vault, data: &[u8], flags: u32) -> Result<Vec<u8>, SignError> {
-        let blob = vault.open(&self.record, |secret| match self.algorithm {
-            Algorithm::Ed25519 => sign_ed25519(secret, data),
-            Algorithm::Ecdsa(curve) => sign_ecdsa(curve, secret, data),
-            Algorithm::Rsa { bits } => sign_rsa(bits, secret, data, flags),
-        })?;
+        let blob = match self.algorithm {
+            Algorithm::Ed25519 => vault.open(&self.record, |secret| sign_ed25519(secret, data))?,
+            Algorithm::Ecdsa(curve) => vault.open(&self.record, |secret| sign_ecdsa(curve, secret, data))?,
+            Algorithm::Rsa { bits } => self.sign_rsa(bits, vault, data, flags)?,
+        };
         blob.ok_or(SignError::Refused)
+    }
+
+    fn sign_rsa(
+        &self,
+        bits: usize,
+        vault: &Vault,
+        data: &[u8],
+        flags: u32,
+    ) -> Result<Option<Vec<u8>>, VaultError> {
+        let (name, hash) = if flags & RSA_SHA2_256 != 0 {
+            ("rsa-sha2-256", Hash::Sha256)
+        } else if flags & RSA_SHA2_512 != 0 {
+            ("rsa-sha2-512", Hash::Sha512)
+        } else {
+            ("ssh-rsa", Hash::Sha1)
+        };
+        let signature = match (rsa::padding(bits, hash), self.kept.get()) {
+            (Some(padding), Some(pair)) => rsa::sign(pair, padding, data),
+            (Some(padding), None) => vault.open(&self.record, |der| {
+                let pair = KeyPair::from_der(der).ok()?;
+                let signature = rsa::sign(&pair, padding, data);
+                if vault.may_keep() {
+                    // Another thread may have kept its own meanwhile; either is as good.
+                    let _ = self.kept.set(pair);
+                }
+                signature
+            })?,
+            (None, _) => vault.open(&self.record, |der| rsa::sign_with_c(der, data, hash))?,
+        };
+        Ok(signature.map(|signature| signature_blob(name, &signature)))
     }
 }
 
@@ -99,15 +130,4 @@ fn sign_ecdsa(curve: Curve, secret: &[u8], data: &[u8]) -> Option<Vec<u8>> {
     put_mpint(&mut numbers, r);
     put_mpint(&mut numbers, s);
     Some(signature_blob(curve.key_type(), &numbers))
-}
-
-fn sign_rsa(bits: usize, secret: &[u8], data: &[u8], flags: u32) -> Option<Vec<u8>> {
-    let (name, hash) = if flags & RSA_SHA2_256 != 0 {
-        ("rsa-sha2-256", Hash::Sha256)
-    } else if flags & RSA_SHA2_512 != 0 {
-        ("rsa-sha2-512", Hash::Sha512)
-    } else {
-        ("ssh-rsa", Hash::Sha1)
-    };
-    Some(signature_blob(name, &rsa::sign(bits, secret, data, hash)?))
 }

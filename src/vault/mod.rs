@@ -1,15 +1,18 @@
 //! Secret memory: what the agent must keep, and nobody else may find.
 //!
 //! Guarantees: a private key lies on the ordinary heap only as AES-256-GCM ciphertext; the key that opens
-//! it lies in one [`Region`] that swap, core dumps and (with `memfd_secret`) other processes do not reach;
-//! plaintext exists in the region, for as long as one closure runs, and is wiped before the next line.
+//! it lies in one region that swap, core dumps and (with `memfd_secret`) other processes do not reach;
+//! plaintext exists in the region, for as long as one closure runs, and is wiped before the next line. Parsed
+//! RSA keys may stay ready where [`Vault::may_keep`] says that all their memory is secret too.
 //! Must never: clone, format or log a secret; refuse a key because a kind of memory cannot be had.
 #![deny(unsafe_code)] // forbidden but in the one child that says so
 
 mod buffer;
+mod heap;
 mod region;
 
 pub use buffer::SecretBuf;
+pub use heap::install as install_heap;
 pub use region::Kind;
 
 use std::sync::Arc;
@@ -64,7 +67,15 @@ impl Vault {
     pub fn new() -> Result<Self, VaultError> {
         let mut region = Region::new()?;
         rand::fill(region.key_mut(WRAPPING_KEY_LEN)).map_err(|_| VaultError::Random)?;
+        if region.kind() == Kind::MemfdSecret {
+            heap::arm();
+        }
         Ok(Self { region: Arc::new(region) })
+    }
+
+    /// Whether a parsed key may stay in AWS-LC's memory after its use: only where that is secret memory too.
+    pub fn may_keep(&self) -> bool {
+        self.kind() == Kind::MemfdSecret && heap::has_room()
     }
 
     /// What kind of memory holds the wrapping key.

@@ -156,7 +156,7 @@ impl Drop for Slot {
 
 /// Pages of `memfd_secret(2)`. Shared mappings cannot be wiped in a forked child, so it does not get them.
 #[cfg(target_os = "linux")]
-fn map_secret(len: usize) -> io::Result<NonNull<u8>> {
+pub(super) fn map_secret(len: usize) -> io::Result<NonNull<u8>> {
     use std::os::fd::{FromRawFd, OwnedFd, RawFd};
     // SAFETY: a system call without pointers.
     let fd = unsafe { libc::syscall(libc::SYS_memfd_secret, libc::O_CLOEXEC) };
