@@ -35,7 +35,7 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         let scratch = Scratch::new();
-        let mut secrets = Secrets::default();
+        let mut secrets = Secrets::new();
         for (name, kind) in KINDS {
             let (status, _, error) = run(scratch
                 .command("ssh-keygen")

@@ -15,8 +15,9 @@ const PIECE: usize = 16;
 const STRIDE: usize = 8;
 
 /// What is looked for, by the first eight bytes of each piece.
-#[derive(Default)]
 pub(crate) struct Secrets {
+    /// Whether any piece begins with these two bytes: most places in memory are passed over by this alone.
+    begins: Vec<bool>,
     pieces: HashMap<[u8; 8], Vec<(String, Vec<u8>)>>,
     whole: Vec<Vec<u8>>,
 }
@@ -29,6 +30,10 @@ pub(crate) struct Found {
 }
 
 impl Secrets {
+    pub(crate) fn new() -> Self {
+        Self { begins: vec![false; 1 << 16], pieces: HashMap::new(), whole: Vec::new() }
+    }
+
     /// A secret as it stands, and backwards: libraries keep numbers with their last byte first.
     pub(crate) fn add(&mut self, name: &str, secret: &[u8]) {
         self.whole.push(secret.to_vec());
@@ -37,6 +42,7 @@ impl Secrets {
             for start in (0..=bytes.len() - PIECE).step_by(STRIDE) {
                 let piece = &bytes[start..start + PIECE];
                 let first = piece[..8].try_into().unwrap();
+                self.begins[usize::from(u16::from_le_bytes([piece[0], piece[1]]))] = true;
                 self.pieces.entry(first).or_default().push((name.to_owned(), piece.to_vec()));
             }
         }
@@ -62,17 +68,16 @@ impl Secrets {
 
     /// Looks through all memory of a process that can be read.
     pub(crate) fn found_in(&self, pid: u32) -> Found {
-        let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
         let memory = File::open(format!("/proc/{pid}/mem")).unwrap();
         let mut found = Found { hits: Vec::new(), bytes: 0 };
-        for line in maps.lines() {
-            let (start, end) = line.split(' ').next().unwrap().split_once('-').unwrap();
+        for region in used_regions(pid) {
+            let (start, end) = region.split(' ').next().unwrap().split_once('-').unwrap();
             let [start, end] = [start, end].map(|address| u64::from_str_radix(address, 16).unwrap());
             let mut bytes = vec![0; usize::try_from(end - start).unwrap()];
             // What cannot be read nobody reads: memfd_secret, guard pages.
             if memory.read_exact_at(&mut bytes, start).is_ok() {
                 found.bytes += bytes.len();
-                self.look(&bytes, line, &mut found.hits);
+                self.look(&bytes, &region, &mut found.hits);
             }
         }
         found.hits.sort();
@@ -89,6 +94,9 @@ impl Secrets {
             }
             let end = (page + ZEROS.len()).min(memory.len().saturating_sub(PIECE));
             for at in page..end {
+                if !self.begins[usize::from(u16::from_le_bytes([memory[at], memory[at + 1]]))] {
+                    continue;
+                }
                 let first: [u8; 8] = memory[at..at + 8].try_into().unwrap();
                 for (name, piece) in self.pieces.get(&first).into_iter().flatten() {
                     if memory[at..].starts_with(piece) {
@@ -98,6 +106,23 @@ impl Secrets {
             }
         }
     }
+}
+
+/// The regions of which at least a page is in memory or swap, whatever their protection; others were never
+/// written.
+fn used_regions(pid: u32) -> Vec<String> {
+    let smaps = std::fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap();
+    let mut regions = Vec::new();
+    let mut region = "";
+    for line in smaps.lines() {
+        match line.split_once(':') {
+            Some(("Rss" | "Swap", size)) if size.trim() != "0 kB" => regions.push(region.to_owned()),
+            // A region's own line begins with its addresses, the lines about it with a word.
+            _ if line.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()) => region = line,
+            _ => {}
+        }
+    }
+    regions
 }
 
 /// A process that holds the secrets on purpose: each of them must be found there.
