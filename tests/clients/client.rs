@@ -23,6 +23,9 @@ Host *
     ConnectTimeout 60
 ";
 
+/// A client that waits for its agent for ever must not stop the tests; nothing here takes half of this.
+const PATIENCE_SECONDS: &str = "300";
+
 pub struct Client {
     pub scratch: Scratch,
     pub agent: Agent,
@@ -38,17 +41,24 @@ impl Client {
         let client = Self { scratch, agent, user: user.trim().to_owned() };
         assert!(!client.user.is_empty(), "this user has no name: sshd cannot log him in");
         private_dir(&client.keys());
-        // Each call notes its question; the answer is always the same.
-        let calls = client.scratch.path("askpass.calls");
-        let answer = client.scratch.path("askpass.answer");
-        let script = format!("#!/bin/sh\necho \"$1\" >> '{}'\ncat '{}'\n", calls.display(), answer.display());
-        client.write_program(&client.scratch.path("askpass"), &script);
+        client.write_program(&client.scratch.path("askpass"), &client.askpass());
         client.answer(PASSPHRASE);
         let mut keygen = client.command("ssh-keygen");
         let (status, _, errors) =
             run(keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", "ca", "-f"]).arg(client.ca()));
         assert_eq!(status, 0, "{errors}");
         client
+    }
+
+    /// Notes each question and answers always the same; gives up when one question comes the tenth time:
+    /// ssh-add would repeat it for ever.
+    fn askpass(&self) -> String {
+        let (calls, answer) = (self.scratch.path("askpass.calls"), self.scratch.path("askpass.answer"));
+        let (calls, answer) = (calls.display(), answer.display());
+        format!(
+            "#!/bin/sh\necho \"$1\" >> '{calls}'\n\
+             [ \"$(grep -cxF -e \"$1\" '{calls}')\" -lt 10 ] && cat '{answer}'\n"
+        )
     }
 
     /// The name of the user who runs the test: the only one that sshd can log in without root.
@@ -70,9 +80,11 @@ impl Client {
     }
 
     /// A command of this user: his agent, and his askpass program where there would be a terminal.
+    /// Status 124 means that it did not end in time.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = self.scratch.command(program);
+        let mut command = self.scratch.command("timeout");
         command
+            .args([PATIENCE_SECONDS, program])
             .env("SSH_AUTH_SOCK", &self.agent.socket)
             .env("SSH_ASKPASS", self.scratch.path("askpass"))
             .env("SSH_ASKPASS_REQUIRE", "force");

@@ -59,8 +59,8 @@ fn no_second_login_where_the_agent_is_not_forwarded() {
         sshd.authorize(&[key.authorized_line(&client)]);
     }
     client.load(&key);
-    let (status, output, errors) = client.ssh(&["first", &format!("{onward} echo arrived")]);
-    assert_eq!((status, output.as_str()), (255, ""), "{errors}");
+    let (status, output, errors) = client.ssh(&["first", &format!("echo first; {onward} echo second")]);
+    assert_eq!((status, output.as_str()), (255, "first\n"), "{errors}");
     assert!(errors.contains("Permission denied (publickey)"), "{errors}");
     first.assert_logins(&client, 0, 1, &key);
     assert_eq!(second.logins(), 0);

@@ -15,6 +15,9 @@ pub fn git(client: &Client, directory: &Path) -> Command {
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GIT_SSH_COMMAND", client.ssh_line())
+        // No process that tidies up in the background and outlives the test.
+        .envs([("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", "maintenance.auto")])
+        .env("GIT_CONFIG_VALUE_0", "false")
         .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_NAME"), "A Signer")))
         .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_EMAIL"), SIGNER)));
     command
@@ -33,6 +36,7 @@ pub fn served_repository(client: &Client) -> PathBuf {
     let (bare, seed) = (client.scratch.path("served.git"), client.scratch.path("seed"));
     let here = client.scratch.path("");
     git_ok(client, &here, &["init", "-q", "--bare", "-b", "main", bare.to_str().unwrap()]);
+    git_ok(client, &bare, &["config", "receive.autogc", "false"]);
     git_ok(client, &here, &["init", "-q", "-b", "main", seed.to_str().unwrap()]);
     git_ok(client, &seed, &["commit", "-q", "--allow-empty", "-m", "the first"]);
     git_ok(client, &seed, &["push", "-q", bare.to_str().unwrap(), "main"]);
@@ -85,8 +89,13 @@ fn git_clone_is_denied_with_an_empty_agent() {
     let key = Key::make(&client, "key", Kind::plain(&ED25519));
     sshd.authorize(&[key.authorized_line(&client)]);
     let url = format!("ssh://{}{}", sshd.authority(&client), served.display());
-    let (status, _, errors) = run(git(&client, &client.scratch.path("")).args(["clone", &url, "work"]));
+    let clone = || run(git(&client, &client.scratch.path("")).args(["clone", &url, "work"]));
+    let (status, _, errors) = clone();
     assert!(status == 128 && errors.contains("Permission denied (publickey)"), "{status} {errors}");
+    client.load(&key);
+    let (status, _, errors) = clone();
+    assert_eq!(status, 0, "the same with the key in the agent: {errors}");
+    sshd.assert_logins(&client, 0, 1, &key);
 }
 
 /// Signs a commit with `signing_key` (a file or `key::...`) and checks it as a reader of the repository does.
@@ -139,9 +148,10 @@ fn commit_is_not_signed_without_the_key() {
     git_ok(&client, &client.scratch.path(""), &["init", "-q", repository.to_str().unwrap()]);
     let key = Key::make(&client, "key", Kind::plain(&ED25519));
     client.load(&key);
-    client.clear();
     let signing_key = format!("user.signingkey={}", key.public().display());
     let sign = ["-c", "gpg.format=ssh", "-c", &signing_key, "commit", "-S", "--allow-empty", "-m", "signed"];
+    git_ok(&client, &repository, &sign);
+    client.clear();
     let (status, _, errors) = run(git(&client, &repository).args(sign));
     assert!(status == 128 && errors.contains("failed to write commit object"), "{status} {errors}");
 }
