@@ -1,14 +1,17 @@
 //! The agent's log: to standard error, or to a small file of its own beside the socket.
 //!
-//! Guarantees a bound on the file's size, and that a panic is logged by its place alone: a panic's text may hold
-//! what was being worked on. What is logged where is the callers' business; no secret may be, at any level.
+//! Guarantees a bound on the file's size, that a log which cannot be written neither ends nor stops the agent, and
+//! that a panic is logged by its place alone: a panic's text may hold what was being worked on. What is logged
+//! where is the callers' business; no secret may be, at any level.
 #![forbid(unsafe_code)]
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -16,19 +19,29 @@ use tracing_subscriber::fmt::MakeWriter;
 /// runtime directory that lies in memory.
 const MAX_LOG: u64 = 1024 * 1024;
 
-/// Logs to standard error. Without times where a journal adds its own.
-pub fn to_stderr(level: LevelFilter, times: bool) {
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(io::stderr);
+/// Events that wait for a slow reader of standard error; more are dropped. Some hundred kilobytes.
+const MOST_WAITING: usize = 1024;
+
+/// How long the end waits for the last events to be read: well within the second that it may take.
+const FLUSH_LIMIT: Duration = Duration::from_millis(100);
+
+/// Logs to standard error, until the end of what it returns. Without times where a journal adds its own.
+pub fn to_stderr(level: LevelFilter, times: bool) -> Flush {
+    let queue = Queue::new();
+    let flush = Flush(queue.0.clone());
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false);
+    let builder = builder.log_internal_errors(false).with_writer(Arc::new(queue));
     // Fails only where a log is set up already, which then stays.
     let _ = if times { builder.try_init() } else { builder.without_time().try_init() };
     log_panics();
+    flush
 }
 
 /// Logs to the file at `path`, which starts empty.
 pub fn to_file(level: LevelFilter, path: &Path) -> io::Result<()> {
     let log = BoundedLog::create(path)?;
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(log);
-    let _ = builder.try_init();
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false);
+    let _ = builder.log_internal_errors(false).with_writer(log).try_init();
     log_panics();
     Ok(())
 }
@@ -38,6 +51,59 @@ fn log_panics() {
         Some(place) => tracing::error!("internal error at {}:{}", place.file(), place.line()),
         None => tracing::error!("internal error"),
     }));
+}
+
+/// Standard error, written by a thread of its own: the agent's state may be held while an event is logged, and a
+/// stopped terminal or a pipe that nobody reads would stop every client and the signals.
+struct Queue(SyncSender<Item>);
+
+enum Item {
+    Event(Vec<u8>),
+    /// Answered when all before it is written.
+    Flush(SyncSender<()>),
+}
+
+/// Waits a moment, when dropped, until what was logged is written.
+#[derive(Debug)]
+#[must_use]
+pub struct Flush(SyncSender<Item>);
+
+impl Queue {
+    fn new() -> Self {
+        let (sender, items) = sync_channel(MOST_WAITING);
+        let write = move || {
+            for item in items {
+                // Nobody is left to tell where this fails.
+                let _ = match item {
+                    Item::Event(event) => io::stderr().write_all(&event).is_ok(),
+                    Item::Flush(done) => done.try_send(()).is_ok(),
+                };
+            }
+        };
+        // Without a thread there is no log: it is better than no agent.
+        let _ = std::thread::Builder::new().name("log".to_owned()).spawn(write);
+        Self(sender)
+    }
+}
+
+impl Write for &Queue {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let _ = self.0.try_send(Item::Event(event.to_vec()));
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        let (done, wait) = sync_channel(1);
+        if self.0.try_send(Item::Flush(done)).is_ok() {
+            let _ = wait.recv_timeout(FLUSH_LIMIT);
+        }
+    }
 }
 
 /// A log file of at most [`MAX_LOG`] bytes, with one predecessor of the same bound.

@@ -97,7 +97,7 @@ fn foreground(mut places: Places, lock: InstanceLock, shell: Shell, level: Level
     let closed = process::close_inherited(&[lock.as_fd()]);
     let mut measures = platform::harden();
     measures.push(closed);
-    logging::to_stderr(level.into(), !service);
+    let _log = logging::to_stderr(level.into(), !service);
     let line = shell.lines(&places.socket.to_string_lossy(), None);
     let mode = if !service && on_terminal() { Mode::Terminal } else { Mode::Service };
     server::run(Config { places, mode, measures, lock }, || {

@@ -19,6 +19,7 @@ mod descriptors;
 mod expiry;
 mod guessing;
 mod interop;
+mod log;
 mod memory;
 mod process;
 mod signals;

@@ -33,10 +33,9 @@ fn foreground(scratch: &Scratch, terminal: File) -> Agent {
     let mut command = scratch.command("setsid");
     command.arg("--ctty").arg(myagent()).args(["start", "--foreground", "--log", "debug"]);
     command.env("MYAGENT_SOCK", &socket);
-    // The log goes elsewhere: nobody reads the terminal, and a full one would stop the agent.
-    let log = File::create(scratch.path("agent.log")).unwrap();
+    // The log goes there as well, as it does for a person: nobody reads it, and at last it cannot be written.
     let end = || Stdio::from(terminal.try_clone().unwrap());
-    command.stdin(end()).stderr(log);
+    command.stdin(end()).stderr(end());
     // Not `Agent::spawn`: that takes stdout away.
     let child = command.stdout(end()).spawn().unwrap();
     drop((command, terminal));
