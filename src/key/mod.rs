@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 
 use aws_lc_rs::rsa::KeyPair;
 
-use crate::message::Curve;
+use crate::message::{Curve, printable};
 use crate::vault::Record;
 
 /// Which algorithm a key is for.
@@ -84,8 +84,8 @@ pub enum ImportError {
     /// The halves do not belong together, or one of them is no key at all.
     #[error("{0}")]
     Invalid(&'static str),
-    /// The certificate cannot be read.
-    #[error("the certificate cannot be read: {0}")]
+    /// The certificate cannot be read. The library's words may quote the peer's.
+    #[error("the certificate cannot be read: {}", printable(.0.to_string().as_bytes()))]
     Certificate(ssh_key::Error),
     /// The vault could not take it.
     #[error(transparent)]

@@ -80,3 +80,24 @@ fn the_end_is_logged() {
     log.read_to_string(&mut text).unwrap();
     assert!(text.contains("SIGTERM"), "{text}");
 }
+
+/// A certificate whose type would begin a line of its own in the log.
+#[test]
+fn a_peer_cannot_write_lines_of_its_own() {
+    use crate::wire::{ADD, Body};
+    use std::io::Read;
+    if stand_in_cannot(WHY) {
+        return;
+    }
+    let (subject, mut log) = piped();
+    let certificate = Body::default().string(b"x\nunlocked by nobody\x1b[2J").0;
+    let kind = b"ssh-ed25519-cert-v01@openssh.com";
+    let body = Body::of(ADD).string(kind).string(&certificate).string(&[1; 32]);
+    let body = body.string(&[[2; 32], [1; 32]].concat()).string(b"comment");
+    subject.conn().expect(&body.0, FAILURE);
+    ends_clean(subject);
+    let mut text = String::new();
+    log.read_to_string(&mut text).unwrap();
+    assert!(text.contains("unlocked by nobody"), "the refusal is not logged: {text}");
+    assert!(!text.lines().any(|line| line.starts_with("unlocked")) && !text.contains('\x1b'), "{text}");
+}
