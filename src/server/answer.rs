@@ -18,7 +18,13 @@ pub(super) async fn answer(shared: &Arc<Shared>, session: &mut Session, message:
         Ok(request) => request,
         Err(error) => return shared.agent().note(session, Refusal::Message(error)),
     };
-    let outcome = shared.agent().handle(session, &request, clock::now());
+    let mut outcome = shared.agent().handle(session, &request, clock::now());
+    let mut _turn = None;
+    if matches!(&outcome, Outcome::Sign(permit) if permit.cost() == Cost::Huge) {
+        _turn = shared.huge.acquire().await.ok();
+        // Decided anew: the wait may have been long, and a lock, removal or expiry meanwhile wins.
+        outcome = shared.agent().handle(session, &request, clock::now());
+    }
     match outcome {
         Outcome::Reply(reply) => reply,
         Outcome::Sign(permit) => match request {
@@ -35,8 +41,7 @@ async fn sign(shared: &Arc<Shared>, session: &Session, permit: Permit, data: &[u
     let key = permit.fingerprint().to_owned();
     let signed = match permit.cost() {
         Cost::Small => Ok(permit.sign(&shared.vault, data)),
-        cost => {
-            let _turn = if cost == Cost::Huge { shared.huge.acquire().await.ok() } else { None };
+        Cost::Large | Cost::Huge => {
             let (vault, data) = (Arc::clone(&shared.vault), data.to_vec());
             spawn_blocking(move || permit.sign(&vault, &data)).await
         }

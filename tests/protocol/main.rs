@@ -22,5 +22,6 @@ mod interop;
 mod log;
 mod memory;
 mod process;
+mod queue;
 mod signals;
 mod terminal;
