@@ -76,6 +76,11 @@ async fn import(shared: &Arc<Shared>, session: &Session, message: SecretBuf) -> 
 }
 
 async fn lock(shared: &Arc<Shared>, session: &Session, message: SecretBuf) -> Reply {
+    // One at a time: many would keep the unlocking password waiting behind hashes that come too late.
+    let _turn = shared.locking.acquire().await.ok();
+    if shared.agent().is_locked() {
+        return shared.agent().note(session, Refusal::Locked);
+    }
     let hashed = spawn_blocking(move || match Request::decode(&message) {
         Ok(Request::Lock { password }) => PasswordHash::new(password),
         _ => None,

@@ -67,6 +67,8 @@ struct Shared {
     unlocks: unlock::Queue,
     /// One signature at a time with keys that keep a core for long.
     huge: Semaphore,
+    /// One password hashed for a new lock at a time: the others come too late.
+    locking: Semaphore,
     /// The next expiry may have changed.
     expiry: Notify,
     /// `stop` came.
@@ -105,6 +107,7 @@ pub fn run(mut config: Config, ready: impl FnOnce()) -> Result<(), Error> {
         intake: Intake::default(),
         unlocks: unlock::Queue::default(),
         huge: Semaphore::new(1),
+        locking: Semaphore::new(1),
         expiry: Notify::new(),
         stop: Notify::new(),
         connections: AtomicUsize::new(0),

@@ -91,6 +91,29 @@ fn guesses_beyond_the_queue_are_refused_at_once() {
     subject.is_well();
 }
 
+/// Many locks at once hash no password but the first's: the owner's unlock would wait behind them. Measured by
+/// the agent's own processor time, so that a busy machine does not matter.
+#[test]
+fn many_locks_cost_no_more_than_one() {
+    if stand_in_cannot("its hash is a cheap one") {
+        return;
+    }
+    let subject = Subject::new();
+    let begun = subject.ticks();
+    for _ in 0..4 {
+        subject.conn().expect(&lock(b"secret"), SUCCESS);
+        subject.conn().expect(&unlock(b"secret"), SUCCESS);
+    }
+    let eight = subject.ticks() - begun;
+    let begun = subject.ticks();
+    let mut all: Vec<Conn> = (0..100).map(|_| subject.conn()).collect();
+    all.iter_mut().for_each(|conn| conn.send(&lock(b"secret")));
+    let locked = all.iter_mut().filter_map(Conn::recv).filter(|answer| answer == &[SUCCESS]).count();
+    assert_eq!(locked, 1);
+    let took = subject.ticks() - begun;
+    assert!(took <= eight * 4, "a hundred locks took {took} ticks, eight hashes {eight}");
+}
+
 /// A connection's requests wait for its own guess: answers keep their order.
 #[test]
 fn order_on_the_guessing_connection() {

@@ -70,6 +70,14 @@ impl Subject {
         }
     }
 
+    /// Processor time so far, in clock ticks.
+    pub(crate) fn ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.agent.pid())).unwrap();
+        // After the name in parentheses come state and eleven more, then user and system time.
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
     /// Resident memory in KiB.
     pub(crate) fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.agent.pid())).unwrap();
