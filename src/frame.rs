@@ -74,8 +74,11 @@ pub async fn read<R: AsyncRead + Unpin>(
         let len = u32::from_be_bytes([a, b, c, d]);
         let wanted = usize::try_from(len).ok().filter(|len| (1..=MAX_LEN).contains(len));
         let wanted = wanted.ok_or(FrameError::Length(len))?;
-        let mut message =
-            if message::carries_secret(message_type) { vault.buffer(wanted) } else { SecretBuf::on_heap() };
+        let mut message = if message::carries_secret(message_type) {
+            vault.intake_buffer(wanted)
+        } else {
+            SecretBuf::on_heap()
+        };
         message.extend(&[message_type]);
         fill(stream, &mut message, wanted, intake).await?;
         Ok(message)

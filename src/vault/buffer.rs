@@ -27,7 +27,14 @@ pub struct SecretBuf {
 
 impl SecretBuf {
     pub(super) fn new(region: &Arc<Region>, expected: usize) -> Self {
-        let slot = if expected <= SLOT_LEN { Region::slot(region) } else { None };
+        Self::over(if expected <= SLOT_LEN { Region::slot(region) } else { None })
+    }
+
+    pub(super) fn for_intake(region: &Arc<Region>, expected: usize) -> Self {
+        Self::over(if expected <= SLOT_LEN { Region::slot_for_intake(region) } else { None })
+    }
+
+    fn over(slot: Option<Slot>) -> Self {
         Self { place: slot.map_or_else(|| Place::Heap(Vec::new()), Place::Region), len: 0 }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! Guarantees: a private key lies on the ordinary heap only as AES-256-GCM ciphertext; the key that opens
 //! it lies in one region that swap, core dumps and (with `memfd_secret`) other processes do not reach;
-//! plaintext exists in the region, for as long as one closure runs, and is wiped before the next line. Parsed
-//! RSA keys may stay ready where [`Vault::may_keep`] says that all their memory is secret too.
+//! plaintext exists in the region (in wiped heap memory where every slot is lent), for as long as one closure
+//! runs, and is wiped before the next line. Parsed RSA keys may stay ready where [`Vault::may_keep`] says that
+//! all their memory is secret too.
 //! Must never: clone, format or log a secret; refuse a key because a kind of memory cannot be had.
 #![deny(unsafe_code)] // forbidden but in the one child that says so
 
@@ -89,6 +90,11 @@ impl Vault {
         SecretBuf::new(&self.region, expected)
     }
 
+    /// The same for a message of a peer, who may take its time: such buffers leave slots for keys in use.
+    pub fn intake_buffer(&self, expected: usize) -> SecretBuf {
+        SecretBuf::for_intake(&self.region, expected)
+    }
+
     /// Puts `plain` under the wrapping key. The copy that is encrypted is made in secret memory.
     ///
     /// # Errors
@@ -159,6 +165,16 @@ mod tests {
         assert!(Vault::new().unwrap().open(&record, |_| ()).is_err());
         record.sealed[0] ^= 1;
         assert!(matches!(vault.open(&record, |_| ()), Err(VaultError::Damaged)));
+    }
+
+    #[test]
+    fn messages_leave_slots_for_keys_in_use() {
+        let vault = Vault::new().unwrap();
+        let messages: Vec<_> = (0..100).map(|_| vault.intake_buffer(10)).collect();
+        assert!(messages[0].in_region() && !messages[99].in_region());
+        assert!(vault.buffer(10).in_region());
+        drop(messages);
+        assert!(vault.intake_buffer(10).in_region());
     }
 
     #[test]

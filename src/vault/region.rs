@@ -25,6 +25,10 @@ const MOST_SLOTS: usize = 64;
 /// Slots to try in turn, where the limit on locked memory is small (64 KiB on old systems).
 const SLOT_COUNTS: [usize; 4] = [MOST_SLOTS, 16, 4, 2];
 
+/// One slot in so many, and at least one, is for keys in use alone: messages that peers leave half sent must not
+/// push those onto the heap.
+const KEPT: usize = 4;
+
 /// Bytes before the first slot: one page, which holds the wrapping key alone.
 const KEY_PAGE: usize = 4096;
 
@@ -100,15 +104,26 @@ impl Region {
         unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr(), len.min(KEY_PAGE)) }
     }
 
-    /// Lends a free slot, or nothing where all are lent.
+    /// Lends a free slot for a key in use, or nothing where all are lent.
     pub(crate) fn slot(this: &Arc<Self>) -> Option<Slot> {
+        Self::slot_but(this, 0)
+    }
+
+    /// Lends a free slot that is not kept for keys in use.
+    pub(crate) fn slot_for_intake(this: &Arc<Self>) -> Option<Slot> {
+        Self::slot_but(this, (1 << (this.slots / KEPT).max(1)) - 1)
+    }
+
+    /// Lends a free slot outside of the set `but`.
+    fn slot_but(this: &Arc<Self>, but: u64) -> Option<Slot> {
         let taken = this
             .taken
             .fetch_update(Ordering::Acquire, Ordering::Relaxed, |bits| {
-                if bits == u64::MAX { None } else { Some(bits | (bits + 1)) }
+                let not_ours = bits | but;
+                if not_ours == u64::MAX { None } else { Some(bits | (1 << not_ours.trailing_ones())) }
             })
             .ok()?;
-        Some(Slot { index: taken.trailing_ones() as usize, region: Arc::clone(this) })
+        Some(Slot { index: (taken | but).trailing_ones() as usize, region: Arc::clone(this) })
     }
 
     fn len(&self) -> usize {
