@@ -151,11 +151,11 @@ fn import_rsa(public: &RsaPublic<'_>, secrets: &[&[u8]; 4], vault: &Vault) -> Re
     }
     let [d, p, q, iqmp] = secrets;
     let numbers = rsa::Numbers { n, e, d: digits(d)?, p: digits(p)?, q: digits(q)?, iqmp: digits(iqmp)? };
-    let record = rsa::to_pkcs1(&numbers, |der| vault.seal(der))
-        .ok_or(ImportError::Invalid("the RSA key's numbers do not belong together"))??;
+    let record = rsa::to_record(&numbers, vault)
+        .ok_or(ImportError::Invalid("the RSA key's numbers do not belong together"))?;
     let mut blob = Vec::new();
     put_string(&mut blob, b"ssh-rsa");
     put_mpint(&mut blob, e);
     put_mpint(&mut blob, n);
-    Ok((Algorithm::Rsa { bits: bits(n) }, blob, record))
+    Ok((Algorithm::Rsa { bits: bits(n) }, blob, vault.seal(&record)?))
 }

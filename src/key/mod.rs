@@ -19,8 +19,6 @@ pub use verify::verify;
 
 use std::sync::OnceLock;
 
-use aws_lc_rs::rsa::KeyPair;
-
 use crate::message::{Curve, printable};
 use crate::vault::Record;
 
@@ -64,7 +62,7 @@ pub struct Key {
     algorithm: Algorithm,
     record: Record,
     /// An RSA key as AWS-LC has it, where the vault lets it stay between signatures.
-    kept: OnceLock<KeyPair>,
+    kept: OnceLock<rsa::Rsa>,
 }
 
 impl Key {

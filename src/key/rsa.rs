@@ -1,22 +1,20 @@
-//! RSA beyond the safe interface, in AWS-LC's own.
+//! RSA in AWS-LC's own interface.
 //!
-//! aws-lc-rs signs with 2,048 to 8,192 bits and SHA-2. OpenSSH's agent also holds 1,024 bits and up, signs
-//! `ssh-rsa` with SHA-1 for old servers, and brings keys without dP and dQ: this module closes those gaps
-//! with the same C library.
-//! Guarantees: every number that AWS-LC allocates is wiped when freed; a key comes out of [`to_pkcs1`] only
-//! after `RSA_check_key`.
+//! aws-lc-rs signs with 2,048 to 8,192 bits and SHA-2, checks the whole key before each signature, and wants dP
+//! and dQ, which do not come with a key of ssh-add. OpenSSH's agent also holds 1,024 bits and up, and signs
+//! `ssh-rsa` with SHA-1 for old servers. This module does all of RSA with the same C library: a key is checked
+//! once, when it comes, and signs from then on without being checked again (a third of the time saved).
+//! Guarantees: every number that AWS-LC allocates is wiped when freed; only [`to_record`] makes what
+//! [`Rsa::from_record`] reads, after `RSA_check_key`; AWS-LC verifies each signature before it gives it out.
 #![allow(unsafe_code)]
 
 use std::ptr::{self, NonNull};
 
 use aws_lc_rs::digest::{self, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeyPair;
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RsaEncoding};
 use aws_lc_sys as c;
 
-/// What aws-lc-rs itself signs with, in bits.
-const SAFE_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+use crate::message::Reader;
+use crate::vault::{SecretBuf, Vault};
 
 /// The hash under a PKCS#1 v1.5 signature.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,56 +34,89 @@ pub(super) struct Numbers<'f> {
     pub(super) iqmp: &'f [u8],
 }
 
-/// The padding that aws-lc-rs signs with; none where only the C library does.
-pub(super) fn padding(bits: usize, hash: Hash) -> Option<&'static dyn RsaEncoding> {
-    match hash {
-        Hash::Sha256 if SAFE_BITS.contains(&bits) => Some(&RSA_PKCS1_SHA256),
-        Hash::Sha512 if SAFE_BITS.contains(&bits) => Some(&RSA_PKCS1_SHA512),
-        _ => None,
+/// Computes dP and dQ, checks the whole key, and gives its eight numbers, each as a string. None where the
+/// numbers are no key. The two remainders are taken once per key: BN_nnmod's time depends on the numbers' sizes.
+pub(super) fn to_record(numbers: &Numbers<'_>, vault: &Vault) -> Option<SecretBuf> {
+    let Numbers { n, e, d, p, q, iqmp } = *numbers;
+    let private = Number::from_digits(d)?;
+    let (dp, dq) = (private.modulo_less_one(p)?, private.modulo_less_one(q)?);
+    let mut record = vault.buffer(numbers.len() + dp.len() + dq.len() + 8 * 4);
+    [n, e, d, p, q].into_iter().for_each(|digits| put(&mut record, digits.len()).copy_from_slice(digits));
+    dp.write(put(&mut record, dp.len()));
+    dq.write(put(&mut record, dq.len()));
+    put(&mut record, iqmp.len()).copy_from_slice(iqmp);
+    let rsa = Rsa::from_record(&record)?;
+    // SAFETY: a live key with all eight numbers.
+    let good = unsafe { c::RSA_check_key(rsa.0.as_ptr()) } == 1;
+    good.then_some(record)
+}
+
+impl Numbers<'_> {
+    fn len(&self) -> usize {
+        [self.n, self.e, self.d, self.p, self.q, self.iqmp].iter().map(|digits| digits.len()).sum()
     }
 }
 
-/// Signs `data` with a parsed key.
-pub(super) fn sign(pair: &KeyPair, padding: &'static dyn RsaEncoding, data: &[u8]) -> Option<Vec<u8>> {
-    let mut signature = vec![0; pair.public_modulus_len()];
-    pair.sign(padding, &SystemRandom::new(), data, &mut signature).ok()?;
-    Some(signature)
+/// Appends a string of `len` bytes, and shows them to be written.
+fn put(record: &mut SecretBuf, len: usize) -> &mut [u8] {
+    record.extend(&u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes());
+    let start = record.len();
+    record.resize(start + len);
+    &mut record[start..]
 }
 
-/// Signs `data` with the PKCS#1 key `der`, of any size and with any hash.
-pub(super) fn sign_with_c(der: &[u8], data: &[u8], hash: Hash) -> Option<Vec<u8>> {
-    let (nid, algorithm) = match hash {
-        Hash::Sha1 => (c::NID_sha1, &SHA1_FOR_LEGACY_USE_ONLY),
-        Hash::Sha256 => (c::NID_sha256, &SHA256),
-        Hash::Sha512 => (c::NID_sha512, &SHA512),
-    };
-    let digest = digest::digest(algorithm, data);
-    let digest = digest.as_ref();
-    let rsa = Rsa::from_pkcs1(der)?;
-    // SAFETY: a key made just above.
-    let size = unsafe { c::RSA_size(rsa.0.as_ptr()) };
-    let mut signature = vec![0; size as usize];
-    let mut len = 0;
-    let (out, key) = (signature.as_mut_ptr(), rsa.0.as_ptr());
-    // SAFETY: `out` has RSA_size bytes, which is all that RSA_sign writes; the digest has its own length.
-    let done = unsafe { c::RSA_sign(nid, digest.as_ptr(), digest.len(), out, &mut len, key) };
-    (done == 1 && len == size).then_some(signature)
+/// A key in AWS-LC's memory, wiped when dropped.
+pub(super) struct Rsa(NonNull<c::RSA>);
+
+// SAFETY: AWS-LC allows private operations with one key from several threads; nothing else is done with it.
+unsafe impl Send for Rsa {}
+// SAFETY: as above; its own locks guard what it computes once and keeps.
+unsafe impl Sync for Rsa {}
+
+impl Rsa {
+    /// A key from what [`to_record`] made.
+    pub(super) fn from_record(record: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(record);
+        let mut next = || Number::from_digits(reader.string().ok()?);
+        let (n, e, d, p) = (next()?, next()?, next()?, next()?);
+        let (q, dp, dq, iqmp) = (next()?, next()?, next()?, next()?);
+        // SAFETY: null is checked at once.
+        let rsa = Self(NonNull::new(unsafe { c::RSA_new() })?);
+        let key = rsa.0.as_ptr();
+        // SAFETY: three live numbers, which belong to the key from here on; it fails only where one is null.
+        let public = unsafe { c::RSA_set0_key(key, n.give(), e.give(), d.give()) };
+        // SAFETY: as above.
+        let factors = unsafe { c::RSA_set0_factors(key, p.give(), q.give()) };
+        // SAFETY: as above.
+        let rest = unsafe { c::RSA_set0_crt_params(key, dp.give(), dq.give(), iqmp.give()) };
+        (public == 1 && factors == 1 && rest == 1).then_some(rsa)
+    }
+
+    /// The PKCS#1 v1.5 signature of `data`, as long as the modulus.
+    pub(super) fn sign(&self, data: &[u8], hash: Hash) -> Option<Vec<u8>> {
+        let (nid, algorithm) = match hash {
+            Hash::Sha1 => (c::NID_sha1, &SHA1_FOR_LEGACY_USE_ONLY),
+            Hash::Sha256 => (c::NID_sha256, &SHA256),
+            Hash::Sha512 => (c::NID_sha512, &SHA512),
+        };
+        let digest = digest::digest(algorithm, data);
+        let digest = digest.as_ref();
+        // SAFETY: a live key.
+        let size = unsafe { c::RSA_size(self.0.as_ptr()) };
+        let mut signature = vec![0; size as usize];
+        let mut len = 0;
+        let (out, key) = (signature.as_mut_ptr(), self.0.as_ptr());
+        // SAFETY: `out` has RSA_size bytes, which is all that RSA_sign writes; the digest has its own length.
+        let done = unsafe { c::RSA_sign(nid, digest.as_ptr(), digest.len(), out, &mut len, key) };
+        (done == 1 && len == size).then_some(signature)
+    }
 }
 
-/// Computes dP and dQ, checks the whole key, and shows it as PKCS#1 DER, wiped afterwards. None where the
-/// numbers are no key. The two remainders are taken once per key, when it is added: BN_nnmod's time
-/// depends on the numbers' sizes.
-pub(super) fn to_pkcs1<T>(numbers: &Numbers<'_>, look: impl FnOnce(&[u8]) -> T) -> Option<T> {
-    let number = Number::from_digits;
-    let (n, e, d) = (number(numbers.n)?, number(numbers.e)?, number(numbers.d)?);
-    let (p, q, iqmp) = (number(numbers.p)?, number(numbers.q)?, number(numbers.iqmp)?);
-    let (dp, dq) = (d.modulo_less_one(&p)?, d.modulo_less_one(&q)?);
-    // SAFETY: eight live numbers, which the call copies; it checks them and gives null where they are no key.
-    let rsa = Rsa(NonNull::new(unsafe {
-        c::RSA_new_private_key(n.get(), e.get(), d.get(), p.get(), q.get(), dp.get(), dq.get(), iqmp.get())
-    })?);
-    let der = Der::of(&rsa)?;
-    Some(look(der.bytes()))
+impl Drop for Rsa {
+    fn drop(&mut self) {
+        // SAFETY: ours, and not used again; frees and wipes every number of the key.
+        unsafe { c::RSA_free(self.0.as_ptr()) };
+    }
 }
 
 /// A number of AWS-LC's, wiped when dropped.
@@ -102,16 +133,35 @@ impl Number {
         self.0.as_ptr()
     }
 
+    /// The number itself, for one who frees it.
+    fn give(self) -> *mut c::BIGNUM {
+        std::mem::ManuallyDrop::new(self).0.as_ptr()
+    }
+
+    /// Bytes of its digits.
+    fn len(&self) -> usize {
+        // SAFETY: a live number.
+        unsafe { c::BN_num_bytes(self.get()) as usize }
+    }
+
+    /// Writes its digits into as many bytes.
+    fn write(&self, out: &mut [u8]) {
+        debug_assert_eq!(out.len(), self.len());
+        // SAFETY: `out` has as many bytes as the number, which is what is written.
+        unsafe { c::BN_bn2bin(self.get(), out.as_mut_ptr()) };
+    }
+
     /// self mod (prime - 1)
-    fn modulo_less_one(&self, prime: &Self) -> Option<Self> {
-        let (less_one, remainder) = (Self::from_digits(&[])?, Self::from_digits(&[])?);
+    fn modulo_less_one(&self, prime: &[u8]) -> Option<Self> {
+        let (prime, less_one, remainder) =
+            (Self::from_digits(prime)?, Self::from_digits(&[])?, Self::from_digits(&[])?);
         // SAFETY: gives a constant that lives for ever.
         let one = unsafe { c::BN_value_one() };
         // SAFETY: three live numbers.
         if unsafe { c::BN_sub(less_one.0.as_ptr(), prime.get(), one) } != 1 {
             return None;
         }
-        // SAFETY: null is checked next.
+        // SAFETY: null is checked at once.
         let context = Context(NonNull::new(unsafe { c::BN_CTX_new() })?);
         let out = remainder.0.as_ptr();
         // SAFETY: three live numbers and a live context; a divisor of zero is refused.
@@ -133,48 +183,5 @@ impl Drop for Context {
     fn drop(&mut self) {
         // SAFETY: ours, and not used again.
         unsafe { c::BN_CTX_free(self.0.as_ptr()) };
-    }
-}
-
-struct Rsa(NonNull<c::RSA>);
-
-impl Rsa {
-    fn from_pkcs1(der: &[u8]) -> Option<Self> {
-        // SAFETY: reads exactly the slice.
-        NonNull::new(unsafe { c::RSA_private_key_from_bytes(der.as_ptr(), der.len()) }).map(Self)
-    }
-}
-
-impl Drop for Rsa {
-    fn drop(&mut self) {
-        // SAFETY: ours, and not used again; frees and wipes every number of the key.
-        unsafe { c::RSA_free(self.0.as_ptr()) };
-    }
-}
-
-/// A key's DER in AWS-LC's heap, wiped when dropped.
-struct Der {
-    start: NonNull<u8>,
-    len: usize,
-}
-
-impl Der {
-    fn of(rsa: &Rsa) -> Option<Self> {
-        let (mut start, mut len) = (ptr::null_mut(), 0);
-        // SAFETY: a live key; on success the buffer is ours to free.
-        let done = unsafe { c::RSA_private_key_to_bytes(&mut start, &mut len, rsa.0.as_ptr()) };
-        (done == 1).then_some(Self { start: NonNull::new(start)?, len })
-    }
-
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: the buffer that the library gave, with the length that it gave.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
-    }
-}
-
-impl Drop for Der {
-    fn drop(&mut self) {
-        // SAFETY: the library's own buffer; OPENSSL_free wipes before it frees.
-        unsafe { c::OPENSSL_free(self.start.as_ptr().cast()) };
     }
 }

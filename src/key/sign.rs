@@ -2,13 +2,12 @@
 #![forbid(unsafe_code)]
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
     EcdsaKeyPair, Ed25519KeyPair,
 };
 
-use super::rsa::{self, Hash};
+use super::rsa::{Hash, Rsa};
 use super::{Algorithm, Key};
 use crate::message::{Curve, put_mpint, put_string};
 use crate::vault::{Vault, VaultError};
@@ -63,18 +62,12 @@ impl Key {
         let blob = match self.algorithm {
             Algorithm::Ed25519 => vault.open(&self.record, |secret| sign_ed25519(secret, data))?,
             Algorithm::Ecdsa(curve) => vault.open(&self.record, |secret| sign_ecdsa(curve, secret, data))?,
-            Algorithm::Rsa { bits } => self.sign_rsa(bits, vault, data, flags)?,
+            Algorithm::Rsa { .. } => self.sign_rsa(vault, data, flags)?,
         };
         blob.ok_or(SignError::Refused)
     }
 
-    fn sign_rsa(
-        &self,
-        bits: usize,
-        vault: &Vault,
-        data: &[u8],
-        flags: u32,
-    ) -> Result<Option<Vec<u8>>, VaultError> {
+    fn sign_rsa(&self, vault: &Vault, data: &[u8], flags: u32) -> Result<Option<Vec<u8>>, VaultError> {
         let (name, hash) = if flags & RSA_SHA2_256 != 0 {
             ("rsa-sha2-256", Hash::Sha256)
         } else if flags & RSA_SHA2_512 != 0 {
@@ -82,18 +75,17 @@ impl Key {
         } else {
             ("ssh-rsa", Hash::Sha1)
         };
-        let signature = match (rsa::padding(bits, hash), self.kept.get()) {
-            (Some(padding), Some(pair)) => rsa::sign(pair, padding, data),
-            (Some(padding), None) => vault.open(&self.record, |der| {
-                let pair = KeyPair::from_der(der).ok()?;
-                let signature = rsa::sign(&pair, padding, data);
+        let signature = match self.kept.get() {
+            Some(rsa) => rsa.sign(data, hash),
+            None => vault.open(&self.record, |record| {
+                let rsa = Rsa::from_record(record)?;
+                let signature = rsa.sign(data, hash);
                 if vault.may_keep() {
                     // Another thread may have kept its own meanwhile; either is as good.
-                    let _ = self.kept.set(pair);
+                    let _ = self.kept.set(rsa);
                 }
                 signature
             })?,
-            (None, _) => vault.open(&self.record, |der| rsa::sign_with_c(der, data, hash))?,
         };
         Ok(signature.map(|signature| signature_blob(name, &signature)))
     }
