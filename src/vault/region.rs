@@ -32,8 +32,12 @@ const KEPT: usize = 4;
 /// Bytes before the first slot: one page, which holds the wrapping key alone.
 const KEY_PAGE: usize = 4096;
 
-/// Bytes of inaccessible memory on either side of a locked region, so that an overrun faults.
-const GUARD: usize = 4096;
+/// Bytes of inaccessible memory on either side of a locked region, so that an overrun faults: one page, which has
+/// 4, 16 or 64 KiB.
+fn guard() -> usize {
+    // SAFETY: a system call without pointers.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(64 * 1024)
+}
 
 /// What protects the region; `status` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +79,7 @@ impl Region {
             if unsafe { nix::sys::mman::mlock(base.cast(), len) }.is_ok() {
                 return Ok(Self::over(base, slots, Kind::Locked));
             }
-            unmap(base, len, GUARD);
+            unmap(base, len, guard());
         }
         let base = map_guarded(KEY_PAGE + SLOT_COUNTS[2] * SLOT_LEN)?;
         Ok(Self::over(base, SLOT_COUNTS[2], Kind::Unlocked))
@@ -136,7 +140,7 @@ impl Drop for Region {
         let len = self.len();
         // SAFETY: no slot is lent any more (each holds the Arc), so the whole mapping is ours alone.
         unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr(), len) }.zeroize();
-        unmap(self.base, len, if self.kind == Kind::MemfdSecret { 0 } else { GUARD });
+        unmap(self.base, len, if self.kind == Kind::MemfdSecret { 0 } else { guard() });
     }
 }
 
@@ -193,13 +197,14 @@ fn map_secret(_len: usize) -> io::Result<NonNull<u8>> {
 
 /// Anonymous pages with an inaccessible page on either side, not dumped, empty in a forked child.
 fn map_guarded(len: usize) -> io::Result<NonNull<u8>> {
-    let whole = nonzero(len + 2 * GUARD)?;
+    let guard = guard();
+    let whole = nonzero(len + 2 * guard)?;
     // SAFETY: a new mapping at an address of the kernel's choice.
     let outer =
         unsafe { nix::sys::mman::mmap_anonymous(None, whole, ProtFlags::PROT_NONE, MapFlags::MAP_PRIVATE) }?;
     let base = outer.cast::<u8>();
-    // SAFETY: GUARD lies within the mapping of len + 2 * GUARD bytes.
-    let base = unsafe { base.add(GUARD) };
+    // SAFETY: the guard lies within the mapping of len + 2 * guard bytes.
+    let base = unsafe { base.add(guard) };
     // SAFETY: the middle of the mapping made just now; nobody uses it yet.
     unsafe { nix::sys::mman::mprotect(base.cast(), len, read_write()) }?;
     #[cfg(target_os = "linux")]
@@ -229,4 +234,20 @@ fn read_write() -> ProtFlags {
 
 fn nonzero(len: usize) -> io::Result<NonZeroUsize> {
     NonZeroUsize::new(len).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The way of a system without memfd_secret, which the machine that tests may have.
+    #[test]
+    fn guarded_memory_is_writable_to_its_last_byte_and_begins_a_page() {
+        let len = KEY_PAGE + 2 * SLOT_LEN;
+        let base = map_guarded(len).unwrap();
+        assert_eq!(base.as_ptr() as usize % guard(), 0);
+        // SAFETY: the range was mapped just now and belongs to nobody else.
+        unsafe { std::slice::from_raw_parts_mut(base.as_ptr(), len) }.fill(1);
+        unmap(base, len, guard());
+    }
 }
