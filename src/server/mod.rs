@@ -21,7 +21,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::agent::Agent;
-use crate::control::Measure;
+use crate::control::{Measure, State};
 use crate::error::Error;
 use crate::frame::Intake;
 use crate::platform::lock::InstanceLock;
@@ -153,12 +153,14 @@ fn listener(socket: &Unlink) -> Result<Listener, Error> {
 }
 
 fn secret_memory(kind: Kind) -> Measure {
-    let (detail, result) = match kind {
-        Kind::MemfdSecret => ("keys lie where no other process reads", Ok(())),
-        Kind::Locked => ("keys lie in memory that is not swapped or dumped", Ok(())),
-        Kind::Unlocked => ("", Err(nix::errno::Errno::EAGAIN)),
+    let (state, detail) = match kind {
+        Kind::MemfdSecret => (State::On, "keys lie where no other process reads"),
+        Kind::Locked => (State::On, "keys lie in memory that is not swapped or dumped"),
+        Kind::Unlocked => {
+            (State::Refused, "the limit on locked memory (ulimit -l) is too small; it may be swapped")
+        }
     };
-    platform::harden::measure("secret memory", detail, result)
+    Measure { name: "secret memory".to_owned(), state, detail: detail.to_owned() }
 }
 
 /// The signals that mean something to an agent.
