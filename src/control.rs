@@ -16,8 +16,8 @@ use std::time::Duration;
 pub const VERSION: u32 = 1;
 /// A request is a few dozen bytes; what is longer is not one.
 pub const MAX_REQUEST: usize = 4 * 1024;
-/// A status names every key with its comment, which OpenSSH's client bounds by its own 256 KiB reply; 16 MiB
-/// leaves room for any number of keys that such an agent can hold.
+/// A status names every key with the first KiB of its comment: room for some thousands of keys, and for more with
+/// comments of the usual length.
 pub const MAX_REPLY: u64 = 16 * 1024 * 1024;
 /// An agent answers at once; one that takes longer is stopped or stuck.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -16,6 +16,9 @@ use crate::platform::clock;
 /// How long a control client may take: it is our own program.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// So much of a comment is shown, in bytes: keys with long ones must still fit into a reply.
+const MAX_COMMENT: usize = 1024;
+
 /// Answers the requests of one client, each a line.
 pub(super) async fn serve(shared: &Shared, stream: Stream) {
     let mut stream = BufReader::new(stream);
@@ -78,7 +81,8 @@ fn key_status(identity: &Identity, now: Moment) -> KeyStatus {
         key_type: format!("{}{ending}", algorithm.short_name()),
         bits: u32::try_from(algorithm.bits()).unwrap_or(u32::MAX),
         fingerprint: identity.fingerprint.clone(),
-        comment: String::from_utf8_lossy(&identity.comment).into_owned(),
+        comment: String::from_utf8_lossy(&identity.comment[..identity.comment.len().min(MAX_COMMENT)])
+            .into_owned(),
         remaining_seconds: identity.expires.map(|moment| now.until(moment).as_secs()),
         confirm: identity.confirm,
     }

@@ -1,9 +1,10 @@
 //! Clients that are slow, silent, greedy or gone hurt nobody but themselves.
 
+use crate::keys::Key;
 use crate::process::{Subject, stand_in_cannot};
 use crate::sides::Side;
-use crate::support::wait_until;
-use crate::wire::{self, Body, Conn, FAILURE, frame};
+use crate::support::{myagent, run, wait_until};
+use crate::wire::{self, Body, Conn, FAILURE, SUCCESS, frame};
 use std::io::{ErrorKind, Write};
 
 /// One message of each type, right or wrong.
@@ -107,7 +108,7 @@ fn a_client_that_never_reads() {
     }
     let subject = Subject::new();
     let comment = vec![b'x'; 1000];
-    subject.conn().expect(&wire::add(&subject.key.private, &comment), wire::SUCCESS);
+    subject.conn().expect(&wire::add(&subject.key.private, &comment), SUCCESS);
     let greedy = subject.conn();
     greedy.stream().set_nonblocking(true).unwrap();
     let requests = frame(&wire::list()).repeat(1000);
@@ -125,7 +126,7 @@ fn a_client_that_never_reads() {
         }
     }
     assert!(sent < MUCH, "the agent took {sent} bytes of requests without an answer being read");
-    subject.conn().expect(&wire::add(&subject.key.private, b"mine"), wire::SUCCESS);
+    subject.conn().expect(&wire::add(&subject.key.private, b"mine"), SUCCESS);
     subject.is_well();
 }
 
@@ -158,4 +159,21 @@ fn noise() {
     }
     subject.is_well();
     wait_until("every connection is closed", || subject.connections() <= before);
+}
+
+/// Each of these comments is six times as long in JSON.
+#[test]
+fn long_comments_do_not_keep_the_status_away() {
+    if stand_in_cannot("it has no status") {
+        return;
+    }
+    let subject = Subject::new();
+    for number in 0..20 {
+        let key = Key::generate(&subject.scratch, &format!("key{number}"), &["ed25519"]);
+        subject.conn().expect(&wire::add(&key.private, &[1; 200_000]), SUCCESS);
+    }
+    let mut command = subject.scratch.command(myagent());
+    let (status, out, err) = run(command.arg("status").env("MYAGENT_SOCK", &subject.agent.socket));
+    assert_eq!(status, 0, "{err}");
+    assert!(out.contains("keys: 21"), "{out}");
 }
