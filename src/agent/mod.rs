@@ -227,7 +227,7 @@ impl Agent {
 
     /// Keeps and logs why a request is refused, and gives the answer that tells the peer nothing.
     pub fn note(&mut self, session: &Session, refusal: Refusal) -> Reply {
-        tracing::info!(peer = %session, "refused: {refusal}");
+        tracing::warn!(peer = %session, "refused: {refusal}");
         self.refusals.keep(session, &refusal);
         Reply::Failure
     }

@@ -5,6 +5,7 @@ use crate::process::{Subject, stand_in_cannot};
 use crate::support::{Agent, Scratch, myagent};
 use crate::wire::FAILURE;
 use nix::sys::signal::Signal::SIGTERM;
+use std::io::Read;
 use std::process::{ChildStderr, Stdio};
 
 const WHY: &str = "it logs nothing";
@@ -17,19 +18,26 @@ const UNKNOWN: &[u8] = &[250];
 
 /// An agent and the end of the pipe that its log goes into.
 fn piped() -> (Subject, ChildStderr) {
+    piped_at("info")
+}
+
+fn piped_at(level: &str) -> (Subject, ChildStderr) {
     let mut log = None;
     let subject = Subject::start(|scratch| {
-        let mut agent = spawn(scratch);
+        let mut agent = spawn(scratch, level);
         log = agent.child.stderr.take();
         agent
     });
     (subject, log.unwrap())
 }
 
-fn spawn(scratch: &Scratch) -> Agent {
+fn spawn(scratch: &Scratch, level: &str) -> Agent {
     let socket = scratch.path("run/agent.sock");
     let mut command = scratch.command(myagent());
-    command.args(["start", "--foreground"]).env("MYAGENT_SOCK", &socket).stderr(Stdio::piped());
+    command
+        .args(["start", "--foreground", "--log", level])
+        .env("MYAGENT_SOCK", &socket)
+        .stderr(Stdio::piped());
     Agent::spawn(command, socket)
 }
 
@@ -70,7 +78,6 @@ fn a_log_that_is_gone_ends_nothing() {
 /// The last line, too, is there when the agent has ended.
 #[test]
 fn the_end_is_logged() {
-    use std::io::Read;
     if stand_in_cannot(WHY) {
         return;
     }
@@ -81,11 +88,24 @@ fn the_end_is_logged() {
     assert!(text.contains("SIGTERM"), "{text}");
 }
 
+/// As `--help` has it: "warn: what was refused, and why", and none of the rest.
+#[test]
+fn refusals_are_warnings() {
+    if stand_in_cannot(WHY) {
+        return;
+    }
+    let (subject, mut log) = piped_at("warn");
+    subject.conn().expect(UNKNOWN, FAILURE);
+    ends_clean(subject);
+    let mut text = String::new();
+    log.read_to_string(&mut text).unwrap();
+    assert!(text.contains("message type 250") && !text.contains("connected"), "{text}");
+}
+
 /// A certificate whose type would begin a line of its own in the log.
 #[test]
 fn a_peer_cannot_write_lines_of_its_own() {
     use crate::wire::{ADD, Body};
-    use std::io::Read;
     if stand_in_cannot(WHY) {
         return;
     }
