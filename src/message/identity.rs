@@ -107,7 +107,7 @@ pub enum RsaPublic<'f> {
 pub enum PrivateKey<'f> {
     /// `secret` is the seed and the public half once more.
     Ed25519 { certificate: Option<&'f [u8]>, public: &'f [u8], secret: &'f [u8] },
-    /// `curve_name` is what the key itself says, where it is not a certificate.
+    /// `scalar` is an mpint.
     Ecdsa { curve: Curve, public: EcdsaPublic<'f>, scalar: &'f [u8] },
     /// All mpints.
     Rsa { public: RsaPublic<'f>, d: &'f [u8], iqmp: &'f [u8], p: &'f [u8], q: &'f [u8] },
