@@ -66,6 +66,9 @@ pub struct Start {
     /// For which shell to print [default: from $SHELL]
     #[arg(long, value_name = "SHELL")]
     pub shell: Option<Shell>,
+    /// Which memory a newly started agent keeps its secrets in [default: auto]
+    #[arg(long, value_name = "KIND")]
+    pub secret_memory: Option<SecretMemory>,
     /// How much a newly started agent logs [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log: Option<Level>,
@@ -88,6 +91,17 @@ pub enum Shell {
     Csh,
     /// fish
     Fish,
+}
+
+/// The kinds of memory for secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SecretMemory {
+    /// memfd, but mlock where the machine can hibernate
+    Auto,
+    /// Memory that no other process reads, not even root's; the machine cannot hibernate meanwhile
+    Memfd,
+    /// Memory that is not swapped or dumped
+    Mlock,
 }
 
 /// How much is logged; each level includes those before it.

@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 use myagent::agent::{Agent, Moment, Session};
 use myagent::key;
 use myagent::message::{Reader, Request, number};
-use myagent::vault::Vault;
+use myagent::vault::{Vault, Wish};
 
 macro_rules! recorded {
     ($($name:literal)*) => { &[$(include_bytes!(concat!("../seeds/request/", $name))),*] };
@@ -37,7 +37,7 @@ const MOST_STEPS: usize = 64;
 /// Most passwords of one run: their hash is slow on purpose, and would eat the time of everything else.
 const MOST_PASSWORDS: u32 = 3;
 
-static VAULT: LazyLock<Arc<Vault>> = LazyLock::new(|| Arc::new(Vault::new().expect("a vault")));
+static VAULT: LazyLock<Arc<Vault>> = LazyLock::new(|| Arc::new(Vault::new(Wish::Memfd).expect("a vault")));
 
 struct Machine {
     agent: Agent,

@@ -1,5 +1,6 @@
 use super::*;
 use crate::message::{PrivateKey, number};
+use crate::vault::Wish;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
 struct Rig {
@@ -41,7 +42,7 @@ fn add_message(seed: u8, comment: &[u8], constraints: &[Constraint]) -> Vec<u8> 
 
 impl Rig {
     fn new() -> Self {
-        let vault = Arc::new(Vault::new().unwrap());
+        let vault = Arc::new(Vault::new(Wish::Memfd).unwrap());
         let now = Moment(Duration::from_secs(1000));
         Self { agent: Agent::new(), vault, session: Session::new("a test".into()), now }
     }

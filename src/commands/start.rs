@@ -7,12 +7,14 @@
 
 use super::print;
 use super::probe::{self, Found};
-use crate::cli::{Level, Shell, Start};
+use crate::cli::{Level, SecretMemory, Shell, Start};
 use crate::error::Error;
+use crate::platform::hibernation;
 use crate::platform::lock::{Attempt, InstanceLock};
 use crate::platform::paths::{self, Candidate, Environment, Places};
 use crate::platform::process::{self, Reporter, Side};
 use crate::server::{self, Config, Mode};
+use crate::vault::Wish;
 use crate::{logging, platform};
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
@@ -42,8 +44,9 @@ pub(super) fn run(options: &Start) -> Result<(), Error> {
         Settled::Ours(places, lock) => (places, lock),
     };
     let level = Level::choose(options.log)?;
+    let secret_memory = wish(options.secret_memory);
     if options.foreground {
-        return foreground(places, lock, shell, level);
+        return foreground(places, lock, shell, level, secret_memory);
     }
     let line = |pid| shell.lines(&places.socket.to_string_lossy(), Some(pid));
     match process::daemonize()? {
@@ -53,9 +56,18 @@ pub(super) fn run(options: &Start) -> Result<(), Error> {
             print(&line(report.wait()?))
         }
         Side::Daemon(reporter) => {
-            daemon(places, lock, level, reporter);
+            daemon(places, lock, level, secret_memory, reporter);
             Ok(())
         }
+    }
+}
+
+/// Hibernation is not taken from a machine that can do it, unless the user says so.
+fn wish(option: Option<SecretMemory>) -> Wish {
+    match option.unwrap_or(SecretMemory::Auto) {
+        SecretMemory::Auto if hibernation::is_possible() => Wish::Locked,
+        SecretMemory::Auto | SecretMemory::Memfd => Wish::Memfd,
+        SecretMemory::Mlock => Wish::Locked,
     }
 }
 
@@ -90,7 +102,13 @@ fn settle(candidates: &[Candidate]) -> Result<Settled, Error> {
 }
 
 /// Serves in this process and this terminal, or as a service.
-fn foreground(mut places: Places, lock: InstanceLock, shell: Shell, level: Level) -> Result<(), Error> {
+fn foreground(
+    mut places: Places,
+    lock: InstanceLock,
+    shell: Shell,
+    level: Level,
+    secret_memory: Wish,
+) -> Result<(), Error> {
     let service = is_service();
     places.log = None;
     process::reset_signals();
@@ -100,14 +118,14 @@ fn foreground(mut places: Places, lock: InstanceLock, shell: Shell, level: Level
     let _log = logging::to_stderr(level.into(), !service);
     let line = shell.lines(&places.socket.to_string_lossy(), None);
     let mode = if !service && on_terminal() { Mode::Terminal } else { Mode::Service };
-    server::run(Config { places, mode, measures, lock }, || {
+    server::run(Config { places, mode, measures, secret_memory, lock }, || {
         // Nobody may be reading, and the agent serves all the same.
         let _ = if service { Ok(()) } else { print(&line) };
     })
 }
 
 /// Serves in a process that belongs to nobody. Its status is of no interest to anyone; its log is.
-fn daemon(mut places: Places, lock: InstanceLock, level: Level, reporter: Reporter) {
+fn daemon(mut places: Places, lock: InstanceLock, level: Level, secret_memory: Wish, reporter: Reporter) {
     process::reset_signals();
     let closed = process::close_inherited(&[lock.as_fd(), reporter.as_fd()]);
     if let Err(error) = process::detach() {
@@ -121,7 +139,9 @@ fn daemon(mut places: Places, lock: InstanceLock, level: Level, reporter: Report
         places.log.filter(|path| level != Level::Off && logging::to_file(level.into(), path).is_ok());
     let mut reporter = Some(reporter);
     let ready = || reporter.take().map(Reporter::ready).unwrap_or_default();
-    if let Err(error) = server::run(Config { places, mode: Mode::Daemon, measures, lock }, ready) {
+    if let Err(error) =
+        server::run(Config { places, mode: Mode::Daemon, measures, secret_memory, lock }, ready)
+    {
         tracing::error!("{error}");
         if let Some(reporter) = reporter {
             reporter.failed(&error);

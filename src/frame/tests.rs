@@ -1,11 +1,12 @@
 use super::*;
+use crate::vault::Wish;
 use tokio::io::duplex;
 
 async fn receive(bytes: &[u8]) -> Result<Option<Vec<u8>>, FrameError> {
     let (mut near, mut far) = duplex(1 << 20);
     near.write_all(bytes).await.unwrap();
     drop(near);
-    let message = read(&mut far, &Vault::new().unwrap(), &Intake::default()).await?;
+    let message = read(&mut far, &Vault::new(Wish::Memfd).unwrap(), &Intake::default()).await?;
     Ok(message.map(|message| message.to_vec()))
 }
 
@@ -43,7 +44,7 @@ fn bad_lengths_and_broken_messages_end_the_connection() {
 #[test]
 fn secrets_go_into_the_region_and_others_do_not() {
     block_on(async {
-        let (vault, intake) = (Vault::new().unwrap(), Intake::default());
+        let (vault, intake) = (Vault::new(Wish::Memfd).unwrap(), Intake::default());
         for (message_type, in_region) in [(17, true), (22, true), (25, true), (11, false), (13, false)] {
             let (mut near, mut far) = duplex(64);
             near.write_all(&[0, 0, 0, 3, message_type, 1, 2]).await.unwrap();
@@ -56,7 +57,7 @@ fn secrets_go_into_the_region_and_others_do_not() {
 #[test]
 fn a_peer_that_stops_in_a_message_is_given_up_and_one_that_waits_before_it_is_not() {
     block_on(async {
-        let (vault, intake) = (Vault::new().unwrap(), Intake::default());
+        let (vault, intake) = (Vault::new(Wish::Memfd).unwrap(), Intake::default());
         let (mut near, mut far) = duplex(64);
         let idle = timeout(PATIENCE * 100, read(&mut far, &vault, &intake)).await;
         assert!(idle.is_err());
@@ -68,7 +69,7 @@ fn a_peer_that_stops_in_a_message_is_given_up_and_one_that_waits_before_it_is_no
 #[test]
 fn the_oldest_unfinished_message_goes_first() {
     block_on(async {
-        let vault = Vault::new().unwrap();
+        let vault = Vault::new(Wish::Memfd).unwrap();
         let intake = Intake::with_limit(100);
         let (mut old, mut old_far) = duplex(1024);
         let (mut new, mut new_far) = duplex(1024);

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod directory;
 pub mod harden;
+pub mod hibernation;
 #[cfg(target_os = "linux")]
 mod linux;
 pub mod lock;

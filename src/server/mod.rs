@@ -27,7 +27,7 @@ use crate::frame::Intake;
 use crate::platform::lock::InstanceLock;
 use crate::platform::paths::Places;
 use crate::platform::{self, BoundSocket};
-use crate::vault::{Kind, Vault};
+use crate::vault::{Kind, Vault, Wish};
 
 /// Threads that serve connections: two keep a slow system call from stopping everybody, more than four
 /// never had work.
@@ -55,6 +55,8 @@ pub struct Config {
     pub mode: Mode,
     /// How the process closed itself, for `status`.
     pub measures: Vec<Measure>,
+    /// Which memory is to hold the secrets.
+    pub secret_memory: Wish,
     /// The right to be the agent here, kept to the end.
     pub lock: InstanceLock,
 }
@@ -90,9 +92,9 @@ impl Shared {
 /// # Errors
 /// [`Error`], where it could not begin; nothing is left behind then.
 pub fn run(mut config: Config, ready: impl FnOnce()) -> Result<(), Error> {
-    let vault =
-        Vault::new().map_err(|error| Error::io("make secret memory", std::io::Error::other(error)))?;
-    config.measures.push(secret_memory(vault.kind()));
+    let vault = Vault::new(config.secret_memory)
+        .map_err(|error| Error::io("make secret memory", std::io::Error::other(error)))?;
+    config.measures.push(secret_memory(config.secret_memory, vault.kind()));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.clamp(*WORKERS.start(), *WORKERS.end()))
@@ -152,11 +154,19 @@ fn listener(socket: &Unlink) -> Result<Listener, Error> {
     socket.0.to_tokio().map_err(|error| Error::io(doing(), error))
 }
 
-fn secret_memory(kind: Kind) -> Measure {
-    let (state, detail) = match kind {
-        Kind::MemfdSecret => (State::On, "keys lie where no other process reads"),
-        Kind::Locked => (State::On, "keys lie in memory that is not swapped or dumped"),
-        Kind::Unlocked => {
+fn secret_memory(wish: Wish, kind: Kind) -> Measure {
+    let (state, detail) = match (kind, wish) {
+        (Kind::MemfdSecret, _) => {
+            (State::On, "keys lie where no other process reads; no hibernation meanwhile")
+        }
+        (Kind::Locked, Wish::Memfd) => (
+            State::On,
+            "keys are not swapped or dumped; this kernel has no better memory (memfd_secret) for us",
+        ),
+        (Kind::Locked, Wish::Locked) => {
+            (State::On, "keys are not swapped or dumped; better memory (memfd_secret) would stop hibernation")
+        }
+        (Kind::Unlocked, _) => {
             (State::Refused, "the limit on locked memory (ulimit -l) is too small; it may be swapped")
         }
     };

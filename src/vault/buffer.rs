@@ -113,12 +113,12 @@ impl Drop for SecretBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Vault;
+    use super::super::{Vault, Wish};
     use super::*;
 
     #[test]
     fn grows_out_of_its_slot_and_keeps_its_bytes() {
-        let vault = Vault::new().unwrap();
+        let vault = Vault::new(Wish::Memfd).unwrap();
         let mut buffer = vault.buffer(1);
         let bytes: Vec<u8> = (1..=251).cycle().take(SLOT_LEN + 1).collect();
         for byte in &bytes {
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_slot_comes_back_empty() {
-        let vault = Vault::new().unwrap();
+        let vault = Vault::new(Wish::Memfd).unwrap();
         let count =
             (0..100).map(|_| vault.buffer(8)).collect::<Vec<_>>().iter().filter(|b| b.in_region()).count();
         for _ in 0..count {
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn shrinking_wipes_what_it_drops() {
-        let vault = Vault::new().unwrap();
+        let vault = Vault::new(Wish::Memfd).unwrap();
         let mut buffer = vault.buffer(8);
         buffer.extend(b"secret!!");
         buffer.resize(2);

@@ -14,7 +14,7 @@ mod region;
 
 pub use buffer::SecretBuf;
 pub use heap::install as install_heap;
-pub use region::Kind;
+pub use region::{Kind, Wish};
 
 use std::sync::Arc;
 
@@ -60,13 +60,13 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// Takes the best memory that the system gives and makes a new wrapping key in it.
+    /// Takes the best memory that is wanted and that the system gives, and makes a new wrapping key in it.
     ///
     /// # Errors
     /// [`VaultError::Memory`] where not even ordinary memory can be mapped, [`VaultError::Random`] without
     /// a random source.
-    pub fn new() -> Result<Self, VaultError> {
-        let mut region = Region::new()?;
+    pub fn new(wish: Wish) -> Result<Self, VaultError> {
+        let mut region = Region::new(wish)?;
         rand::fill(region.key_mut(WRAPPING_KEY_LEN)).map_err(|_| VaultError::Random)?;
         if region.kind() == Kind::MemfdSecret {
             heap::arm();
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_is_sealed_opens_and_does_not_show() {
-        let vault = Vault::new().unwrap();
+        let vault = Vault::new(Wish::Memfd).unwrap();
         for len in [0, 1, 32, 4096, region::SLOT_LEN, region::SLOT_LEN + 1, 100_000] {
             let plain: Vec<u8> = (1..=251).cycle().take(len).collect();
             let record = vault.seal(&plain).unwrap();
@@ -160,16 +160,16 @@ mod tests {
 
     #[test]
     fn another_vaults_or_a_changed_record_does_not_open() {
-        let vault = Vault::new().unwrap();
+        let vault = Vault::new(Wish::Memfd).unwrap();
         let mut record = vault.seal(b"a secret").unwrap();
-        assert!(Vault::new().unwrap().open(&record, |_| ()).is_err());
+        assert!(Vault::new(Wish::Memfd).unwrap().open(&record, |_| ()).is_err());
         record.sealed[0] ^= 1;
         assert!(matches!(vault.open(&record, |_| ()), Err(VaultError::Damaged)));
     }
 
     #[test]
     fn messages_leave_slots_for_keys_in_use() {
-        let vault = Vault::new().unwrap();
+        let vault = Vault::new(Wish::Memfd).unwrap();
         let messages: Vec<_> = (0..100).map(|_| vault.intake_buffer(10)).collect();
         assert!(messages[0].in_region() && !messages[99].in_region());
         assert!(vault.buffer(10).in_region());
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn opening_goes_on_when_every_slot_is_taken() {
-        let vault = Vault::new().unwrap();
+        let vault = Vault::new(Wish::Memfd).unwrap();
         let record = vault.seal(b"a secret").unwrap();
         let taken: Vec<_> = (0..100).map(|_| vault.buffer(10)).collect();
         assert!(!taken[99].in_region());

@@ -50,6 +50,15 @@ pub enum Kind {
     Unlocked,
 }
 
+/// Which kind is wanted. A better one than the system grants is not missed: the next one is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// `memfd_secret(2)`; while it exists the machine cannot hibernate.
+    Memfd,
+    /// Locked pages.
+    Locked,
+}
+
 /// The mapping. Slots are lent out through an `Arc`, so it outlives each of them.
 pub(crate) struct Region {
     base: NonNull<u8>,
@@ -65,9 +74,10 @@ unsafe impl Send for Region {}
 unsafe impl Sync for Region {}
 
 impl Region {
-    /// Maps the best kind that the system grants.
-    pub(crate) fn new() -> io::Result<Self> {
-        for slots in SLOT_COUNTS {
+    /// Maps the best kind that is wanted and that the system grants.
+    pub(crate) fn new(wish: Wish) -> io::Result<Self> {
+        let wanted = if wish == Wish::Memfd { &SLOT_COUNTS[..] } else { &[] };
+        for &slots in wanted {
             if let Ok(base) = map_secret(KEY_PAGE + slots * SLOT_LEN) {
                 return Ok(Self::over(base, slots, Kind::MemfdSecret));
             }

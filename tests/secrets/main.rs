@@ -11,7 +11,9 @@ mod scan;
 #[path = "../support/wire.rs"]
 mod wire;
 
+use myagent::control::{self, Op, Reply};
 use scan::{Secrets, control_holds};
+use std::path::PathBuf;
 use std::process::Command;
 use support::{Agent, Scratch, run};
 
@@ -26,6 +28,19 @@ const KINDS: [(&str, &[&str]); 5] = [
 const PASSWORD: &[u8] = b"a password that is looked for everywhere";
 const WRONG: &[u8] = b"another one, which was never the right one";
 
+fn socket(scratch: &Scratch) -> PathBuf {
+    scratch.path("run/agent.sock")
+}
+
+/// The agent with these options, after a shell did `before`.
+fn agent(scratch: &Scratch, options: &[&str], before: &str) -> Command {
+    let mut command = scratch.command("sh");
+    command.args(["-c", &format!("{before} && exec \"$0\" \"$@\"")]).arg(support::myagent());
+    command.args(["start", "--foreground", "--log", "off"]).args(options);
+    command.env("MYAGENT_SOCK", socket(scratch));
+    command
+}
+
 struct Rig {
     agent: Agent,
     scratch: Scratch,
@@ -33,7 +48,7 @@ struct Rig {
 }
 
 impl Rig {
-    fn new() -> Self {
+    fn new(options: &[&str]) -> Self {
         let scratch = Scratch::new();
         let mut secrets = Secrets::new();
         for (name, kind) in KINDS {
@@ -47,7 +62,16 @@ impl Rig {
         secrets.add("password", PASSWORD);
         secrets.add("wrong password", WRONG);
         control_holds(&secrets);
-        Self { agent: Agent::myagent(&scratch), scratch, secrets }
+        let agent = Agent::spawn(agent(&scratch, options, "true"), socket(&scratch));
+        Self { agent, scratch, secrets }
+    }
+
+    /// `status` says this of the memory for secrets.
+    fn protection(&self, words: &str) {
+        let control = self.agent.socket.with_file_name("control.sock");
+        let Reply::Status(status) = control::ask(&control, Op::Status).unwrap() else { panic!("no status") };
+        let measure = status.measures.iter().find(|measure| measure.name == "secret memory").unwrap();
+        assert!(measure.detail.contains(words), "{measure:?}");
     }
 
     fn ssh_add(&self, arguments: &[&str]) -> Command {
@@ -76,10 +100,8 @@ impl Rig {
     }
 }
 
-#[test]
-#[ignore = "needs root: it reads the agent's memory"]
-fn no_key_and_no_password_is_found_at_any_idle_moment() {
-    let rig = Rig::new();
+/// The whole life of keys and passwords, looked at after each step.
+fn live(rig: &Rig) {
     for (name, _) in KINDS {
         assert_eq!(run(&mut rig.ssh_add(&["-q", name])).0, 0, "{name} is not added");
     }
@@ -96,4 +118,42 @@ fn no_key_and_no_password_is_found_at_any_idle_moment() {
     rig.use_keys();
     assert_eq!(run(&mut rig.ssh_add(&["-q", "-D"])).0, 0);
     rig.nothing_is_found("removed");
+}
+
+#[test]
+#[ignore = "needs root: it reads the agent's memory"]
+fn nothing_is_found_with_memory_of_memfd_secret() {
+    let rig = Rig::new(&["--secret-memory", "memfd"]);
+    rig.protection("no other process reads");
+    live(&rig);
+}
+
+/// Root reads this kind of memory too: what lies in it must be wiped after each use, and all but the wrapping
+/// key is.
+#[test]
+#[ignore = "needs root: it reads the agent's memory"]
+fn nothing_is_found_with_locked_memory() {
+    let rig = Rig::new(&["--secret-memory", "mlock"]);
+    rig.protection("not swapped or dumped");
+    live(&rig);
+}
+
+/// Without any memory that may be locked keys are held all the same, and `status` says so.
+#[test]
+fn no_key_is_refused_for_want_of_memory() {
+    let scratch = Scratch::new();
+    let rig = Rig {
+        agent: Agent::spawn(agent(&scratch, &[], "ulimit -l 0"), socket(&scratch)),
+        secrets: Secrets::new(),
+        scratch,
+    };
+    let (status, _, error) =
+        run(rig.scratch.command("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", "key"]));
+    assert_eq!(status, 0, "{error}");
+    assert_eq!(run(&mut rig.ssh_add(&["-q", "key"])).0, 0);
+    assert_eq!(run(&mut rig.ssh_add(&["-T", "key.pub"])).0, 0);
+    // Root may lock as much as it likes.
+    if !nix::unistd::geteuid().is_root() {
+        rig.protection("ulimit -l");
+    }
 }
