@@ -15,8 +15,24 @@ pub(super) fn certified(blob: &[u8], key_type: &str) -> Result<KeyData, ImportEr
     Ok(certificate.public_key().clone())
 }
 
-/// The plain public key of a certificate; none where `blob` is no certificate.
-pub(super) fn plain_blob(blob: &[u8]) -> Option<Vec<u8>> {
+/// What an authority says of a key.
+pub(super) struct Statement<'f> {
+    /// The plain public key.
+    pub(super) plain: Vec<u8>,
+    /// The authority's.
+    pub(super) authority: Vec<u8>,
+    /// What the authority signed: all of the certificate but the signature.
+    pub(super) signed: &'f [u8],
+    /// Its signature, not yet verified.
+    pub(super) signature: Vec<u8>,
+}
+
+/// Takes a certificate apart; none where `blob` is none.
+pub(super) fn statement(blob: &[u8]) -> Option<Statement<'_>> {
     let certificate = Certificate::from_bytes(blob).ok()?;
-    PublicKey::from(certificate.public_key().clone()).to_bytes().ok()
+    let bytes = |key: &KeyData| PublicKey::from(key.clone()).to_bytes().ok();
+    let signature = Vec::try_from(certificate.signature().clone()).ok()?;
+    let (signed, _length) = blob.strip_suffix(&signature[..])?.split_last_chunk::<4>()?;
+    let (plain, authority) = (bytes(certificate.public_key())?, bytes(certificate.signature_key())?);
+    Some(Statement { plain, authority, signed, signature })
 }

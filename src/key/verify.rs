@@ -12,11 +12,12 @@ use super::number::digits;
 use crate::message::{Curve, DecodeError, Reader};
 
 /// True where `signature` (a signature blob) is one of `message` by the key in `blob`: a plain public key, or
-/// a certificate, of which only the key is looked at. False for anything that cannot be read, for SHA-1 and
+/// a certificate with a right signature of its authority, whoever that is. False for anything that cannot be read, for SHA-1 and
 /// for types that this agent does not know.
 pub fn verify(blob: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    match certificate::plain_blob(blob) {
-        Some(plain) => try_verify(&plain, message, signature),
+    match certificate::statement(blob) {
+        Some(it) => try_verify(&it.authority, it.signed, &it.signature)
+            .and_then(|()| try_verify(&it.plain, message, signature)),
         None => try_verify(blob, message, signature),
     }
     .is_some()

@@ -127,6 +127,7 @@ pub(crate) const TABLE: &[Difference] = &[
     bind("bind_wrong_signature", "one bit changed"),
     bind("bind_wrong_signature", "empty"),
     bind("bind_wrong_signature", "longer"),
+    bind("bind_forged_certificate", "forged, *"),
     bind("bind_seventeen", "bind 17"),
     bind("bind_malformed", "cut at *"),
     bind("bind_malformed", "no key"),

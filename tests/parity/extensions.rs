@@ -12,7 +12,7 @@ pub(crate) fn bind(t: &Talk<'_>, host: &Key, session: &[u8], forwarding: bool) -
 fn host_signature(t: &Talk<'_>, host: &Key, session: &[u8]) -> Vec<u8> {
     let mut conn = wire::Conn::open(&t.agent.socket).unwrap();
     conn.expect(&wire::add(&host.private, b"host"), wire::SUCCESS);
-    let flags = if host.kind() == "ssh-rsa" { 4 } else { 0 };
+    let flags = if host.kind().starts_with("ssh-rsa") { 4 } else { 0 };
     let answer = conn.ask(&wire::sign(&host.blob, session, flags)).unwrap();
     conn.expect(&wire::remove(&host.blob), wire::SUCCESS);
     wire::signature(&answer)
@@ -91,6 +91,19 @@ scenarios! {
         t.ask("empty", &session_bind(&host.blob, b"session", b"", false));
         t.ask("longer", &session_bind(&host.blob, b"session", &[&right[..], &[0]].concat(), false));
         t.ask("right after all", &session_bind(&host.blob, b"session", &right, false));
+        t.list("list");
+    }
+
+    /// A host certificate that no authority signed.
+    fn bind_forged_certificate(t) {
+        for (name, host) in &t.keys.certified {
+            t.fresh();
+            let signature = host_signature(t, host, b"session");
+            let mut forged = host.blob.clone();
+            *forged.last_mut().unwrap() ^= 1;
+            t.ask(&format!("forged, {name}"), &session_bind(&forged, b"session", &signature, false));
+            t.ask(&format!("right, {name}"), &session_bind(&host.blob, b"session", &signature, false));
+        }
         t.list("list");
     }
 
