@@ -1,6 +1,6 @@
 //! Frames: a length, then as many bytes (RFC 9987 section 3).
 //!
-//! Guarantees: never more memory than a peer has sent bytes for, never more than [`MAX_LEN`] for one frame
+//! Guarantees: memory grows with what a peer has sent, never with what it announces; at most [`MAX_LEN`] for one frame
 //! or the [`Intake`]'s limit for all that are half received; a message that may carry a secret is received
 //! into secret memory, and every message is wiped when dropped.
 //! Must never: answer for a frame that is not complete, or read a byte of the next one.
@@ -28,8 +28,9 @@ const LEN_BYTES: usize = 4;
 /// generous for a forwarded link, and an end to a peer that died or means harm.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A buffer grows by at most so much ahead of what was received.
-const STEP: usize = 16 * 1024;
+/// A buffer grows by as much as was received, but at least and at most by so much.
+const LEAST_STEP: usize = 1024;
+const MOST_STEP: usize = 16 * 1024;
 
 /// Why a connection ends in the middle of a frame.
 #[derive(Debug, thiserror::Error)]
@@ -92,22 +93,16 @@ async fn fill<R: AsyncRead + Unpin>(
     wanted: usize,
     intake: &Intake,
 ) -> Result<(), FrameError> {
-    let mut ticket = None;
+    // What is held counts, not what was received: five bytes make a peer's first buffer.
+    let ticket = intake.begin();
     while message.len() < wanted {
         let filled = message.len();
-        message.resize(wanted.min(filled + STEP));
-        let read = stream.read(&mut message[filled..]);
-        let got = match &mut ticket {
-            // The first read of a small message has it all: nothing to count.
-            None => read.await?,
-            Some(ticket) => intake.unless_crowded(ticket, read).await??,
-        };
+        message.resize(wanted.min(filled + filled.clamp(LEAST_STEP, MOST_STEP)));
+        ticket.grown_to(message.capacity());
+        let got = intake.unless_crowded(&ticket, stream.read(&mut message[filled..])).await??;
         message.resize(filled + got);
         if got == 0 {
             return Err(FrameError::Ended);
-        }
-        if message.len() < wanted {
-            ticket.get_or_insert_with(|| intake.begin()).grown_to(message.len());
         }
     }
     Ok(())

@@ -9,17 +9,16 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::fmt::MakeWriter;
 
 /// Size at which the log moves to `.old`: some ten thousand connections, and two of them are nothing on a
 /// runtime directory that lies in memory.
 const MAX_LOG: u64 = 1024 * 1024;
 
-/// Events that wait for a slow reader of standard error; more are dropped. Some hundred kilobytes.
+/// Events that wait for a slow terminal, reader or disk; more are dropped. Some hundred kilobytes.
 const MOST_WAITING: usize = 1024;
 
 /// How long the end waits for the last events to be read: well within the second that it may take.
@@ -27,23 +26,31 @@ const FLUSH_LIMIT: Duration = Duration::from_millis(100);
 
 /// Logs to standard error, until the end of what it returns. Without times where a journal adds its own.
 pub fn to_stderr(level: LevelFilter, times: bool) -> Flush {
-    let queue = Queue::new();
+    start(level, times, |event| io::stderr().write_all(event))
+}
+
+/// Logs to the file at `path`, which starts empty, until the end of what it returns.
+///
+/// # Errors
+/// The system's, where there can be no such file.
+pub fn to_file(level: LevelFilter, path: &Path) -> io::Result<Flush> {
+    let mut log = BoundedLog::create(path)?;
+    Ok(start(level, true, move |event| log.append(event)))
+}
+
+fn start(
+    level: LevelFilter,
+    times: bool,
+    write: impl FnMut(&[u8]) -> io::Result<()> + Send + 'static,
+) -> Flush {
+    let queue = Queue::new(write);
     let flush = Flush(queue.0.clone());
     let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false);
-    let builder = builder.log_internal_errors(false).with_writer(Arc::new(queue));
+    let builder = builder.with_ansi(false).log_internal_errors(false).with_writer(Arc::new(queue));
     // Fails only where a log is set up already, which then stays.
     let _ = if times { builder.try_init() } else { builder.without_time().try_init() };
     log_panics();
     flush
-}
-
-/// Logs to the file at `path`, which starts empty.
-pub fn to_file(level: LevelFilter, path: &Path) -> io::Result<()> {
-    let log = BoundedLog::create(path)?;
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false);
-    let _ = builder.log_internal_errors(false).with_writer(log).try_init();
-    log_panics();
-    Ok(())
 }
 
 fn log_panics() {
@@ -53,8 +60,8 @@ fn log_panics() {
     }));
 }
 
-/// Standard error, written by a thread of its own: the agent's state may be held while an event is logged, and a
-/// stopped terminal or a pipe that nobody reads would stop every client and the signals.
+/// The log, written by a thread of its own: the agent's state may be held while an event is logged, and a stopped
+/// terminal, a pipe that nobody reads or a disk that hangs would stop every client and the signals.
 struct Queue(SyncSender<Item>);
 
 enum Item {
@@ -69,19 +76,19 @@ enum Item {
 pub struct Flush(SyncSender<Item>);
 
 impl Queue {
-    fn new() -> Self {
+    fn new(mut write: impl FnMut(&[u8]) -> io::Result<()> + Send + 'static) -> Self {
         let (sender, items) = sync_channel(MOST_WAITING);
-        let write = move || {
+        let write_all = move || {
             for item in items {
                 // Nobody is left to tell where this fails.
                 let _ = match item {
-                    Item::Event(event) => io::stderr().write_all(&event).is_ok(),
+                    Item::Event(event) => write(&event).is_ok(),
                     Item::Flush(done) => done.try_send(()).is_ok(),
                 };
             }
         };
         // Without a thread there is no log: it is better than no agent.
-        let _ = std::thread::Builder::new().name("log".to_owned()).spawn(write);
+        let _ = std::thread::Builder::new().name("log".to_owned()).spawn(write_all);
         Self(sender)
     }
 }
@@ -110,32 +117,25 @@ impl Drop for Flush {
 #[derive(Debug)]
 struct BoundedLog {
     path: PathBuf,
-    current: Mutex<Current>,
-}
-
-#[derive(Debug)]
-struct Current {
     file: File,
     written: u64,
 }
 
 impl BoundedLog {
     fn create(path: &Path) -> io::Result<Self> {
-        let current = Mutex::new(Current { file: open(path)?, written: 0 });
-        Ok(Self { path: path.to_owned(), current })
+        Ok(Self { path: path.to_owned(), file: open(path)?, written: 0 })
     }
 
     /// Writes one event whole, into a new file where it would pass the bound.
-    fn append(&self, event: &[u8]) -> io::Result<()> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.written.saturating_add(event.len() as u64) > MAX_LOG {
+    fn append(&mut self, event: &[u8]) -> io::Result<()> {
+        if self.written.saturating_add(event.len() as u64) > MAX_LOG {
             let mut old = self.path.clone().into_os_string();
             old.push(".old");
             std::fs::rename(&self.path, old)?;
-            *current = Current { file: open(&self.path)?, written: 0 };
+            (self.file, self.written) = (open(&self.path)?, 0);
         }
-        current.written = current.written.saturating_add(event.len() as u64);
-        current.file.write_all(event)
+        self.written = self.written.saturating_add(event.len() as u64);
+        self.file.write_all(event)
     }
 }
 
@@ -153,28 +153,6 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-impl<'a> MakeWriter<'a> for BoundedLog {
-    type Writer = Event<'a>;
-
-    fn make_writer(&'a self) -> Event<'a> {
-        Event(self)
-    }
-}
-
-/// One event on its way into the log.
-#[derive(Debug)]
-struct Event<'a>(&'a BoundedLog);
-
-impl Write for Event<'_> {
-    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        self.0.append(event).map(|()| event.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,10 +163,10 @@ mod tests {
         let (path, old) = (dir.path().join("x.log"), dir.path().join("x.log.old"));
         std::fs::write(&path, "from an earlier agent").unwrap();
         std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-        let log = BoundedLog::create(&path).unwrap();
+        let mut log = BoundedLog::create(&path).unwrap();
         let line = [b'x'; 1000];
         for _ in 0..3000 {
-            log.make_writer().write_all(&line).unwrap();
+            log.append(&line).unwrap();
         }
         for file in [&path, &old] {
             let meta = std::fs::metadata(file).unwrap();

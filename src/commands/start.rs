@@ -135,8 +135,12 @@ fn daemon(mut places: Places, lock: InstanceLock, level: Level, secret_memory: W
     measures.push(closed);
     lock.record(&places.socket);
     // An agent without a log is better than none.
-    places.log =
-        places.log.filter(|path| level != Level::Off && logging::to_file(level.into(), path).is_ok());
+    let wanted = places.log.take().filter(|_| level != Level::Off);
+    let log = wanted.and_then(|path| Some((logging::to_file(level.into(), &path).ok()?, path)));
+    let _log = log.map(|(flush, path)| {
+        places.log = Some(path);
+        flush
+    });
     let mut reporter = Some(reporter);
     let ready = || reporter.take().map(Reporter::ready).unwrap_or_default();
     if let Err(error) =

@@ -83,7 +83,7 @@ fn describe_key(key: &KeyStatus) -> String {
         let _ = write!(line, ", gone in {}", lifetime(seconds));
     }
     if key.confirm {
-        line.push_str(", asks before each use");
+        line.push_str(", not usable yet: there is no way to ask");
     }
     line + "\n"
 }
@@ -163,7 +163,7 @@ mod tests {
         };
         let text = table(&status);
         for part in [
-            "256 SHA256:abc me (ED25519-CERT), gone in 1h1m, asks before each use\n",
+            "256 SHA256:abc me (ED25519-CERT), gone in 1h1m, not usable yet: there is no way to ask\n",
             "keys: 1\n",
             "no; 2 wrong passwords",
             "refused  memory: EPERM\n",

@@ -1,38 +1,151 @@
 //! Certificates (OpenSSH's PROTOCOL.certkeys): read for the public half, kept as the bytes that came.
+//!
+//! Texts in a certificate may be of any encoding, and authorities of any kind: what this agent does not need
+//! is passed over by its length.
 #![forbid(unsafe_code)]
 
-use ssh_key::public::KeyData;
-use ssh_key::{Certificate, PublicKey};
+use crate::message::{Curve, DecodeError, Reader, put_string};
 
-use super::ImportError;
+/// What makes a plain type's name a certificate's.
+const ENDING: &str = "-cert-v01@openssh.com";
 
-/// The key that a certificate certifies; its type must be the one that the message named.
-pub(super) fn certified(blob: &[u8], key_type: &str) -> Result<KeyData, ImportError> {
-    let certificate = Certificate::from_bytes(blob).map_err(ImportError::Certificate)?;
-    if certificate.algorithm().to_certificate_type() != key_type {
-        return Err(ImportError::Invalid("the certificate is for another type of key"));
-    }
-    Ok(certificate.public_key().clone())
-}
-
-/// What an authority says of a key.
-pub(super) struct Statement<'f> {
-    /// The plain public key.
-    pub(super) plain: Vec<u8>,
-    /// The authority's.
-    pub(super) authority: Vec<u8>,
-    /// What the authority signed: all of the certificate but the signature.
+/// A certificate, taken apart. It borrows from the bytes that came.
+pub(super) struct Certificate<'f> {
+    /// The plain type of the certified key.
+    pub(super) key_type: &'f str,
+    /// The fields of the certified key's public half, as the plain key has them after its type.
+    pub(super) public: Vec<&'f [u8]>,
+    /// The authority's public key.
+    pub(super) authority: &'f [u8],
+    /// What the authority signed: all but the signature.
     pub(super) signed: &'f [u8],
-    /// Its signature, not yet verified.
-    pub(super) signature: Vec<u8>,
+    /// Its signature, not verified here.
+    pub(super) signature: &'f [u8],
 }
 
-/// Takes a certificate apart; none where `blob` is none.
-pub(super) fn statement(blob: &[u8]) -> Option<Statement<'_>> {
-    let certificate = Certificate::from_bytes(blob).ok()?;
-    let bytes = |key: &KeyData| PublicKey::from(key.clone()).to_bytes().ok();
-    let signature = Vec::try_from(certificate.signature().clone()).ok()?;
-    let (signed, _length) = blob.strip_suffix(&signature[..])?.split_last_chunk::<4>()?;
-    let (plain, authority) = (bytes(certificate.public_key())?, bytes(certificate.signature_key())?);
-    Some(Statement { plain, authority, signed, signature })
+impl<'f> Certificate<'f> {
+    /// Reads exactly `blob`.
+    pub(super) fn read(blob: &'f [u8]) -> Result<Self, DecodeError> {
+        const NO_TYPE: DecodeError = DecodeError::Invalid("the certificate is of no known type");
+        let mut reader = Reader::new(blob);
+        let full = std::str::from_utf8(reader.string()?).map_err(|_| NO_TYPE)?;
+        let key_type = full.strip_suffix(ENDING).ok_or(NO_TYPE)?;
+        let fields = match key_type {
+            "ssh-ed25519" => 1,
+            "ssh-rsa" => 2,
+            _ if Curve::ALL.iter().any(|curve| curve.key_type() == key_type) => 2,
+            _ => return Err(NO_TYPE),
+        };
+        let _nonce = reader.string()?;
+        let public = (0..fields).map(|_| reader.string()).collect::<Result<_, _>>()?;
+        let authority = read_statement(&mut reader)?;
+        let signature = reader.string()?;
+        reader.end()?;
+        let signed = &blob[..blob.len() - signature.len() - 4];
+        Ok(Self { key_type, public, authority, signed, signature })
+    }
+
+    /// The certified key as a plain public key.
+    pub(super) fn plain(&self) -> Vec<u8> {
+        let mut blob = Vec::new();
+        put_string(&mut blob, self.key_type.as_bytes());
+        self.public.iter().for_each(|field| put_string(&mut blob, field));
+        blob
+    }
+}
+
+/// What the authority says of the key, read for its form alone, and the authority's own key.
+fn read_statement<'f>(reader: &mut Reader<'f>) -> Result<&'f [u8], DecodeError> {
+    let _serial = reader.bytes(8)?;
+    // For users or for hosts.
+    if !matches!(reader.u32()?, 1 | 2) {
+        return Err(DecodeError::Invalid("the certificate is for neither users nor hosts"));
+    }
+    let _key_id = reader.string()?;
+    read_strings(reader.string()?, 1)?;
+    let _valid_after_and_before = reader.bytes(16)?;
+    let (critical, extensions, _reserved) = (reader.string()?, reader.string()?, reader.string()?);
+    read_strings(critical, 2)?;
+    read_strings(extensions, 2)?;
+    let authority = reader.string()?;
+    let kind = Reader::new(authority).string()?;
+    if kind.ends_with(ENDING.as_bytes()) {
+        return Err(DecodeError::Invalid("the certificate's authority is itself certified"));
+    }
+    Ok(authority)
+}
+
+/// A list whose entries are so many strings each.
+fn read_strings(list: &[u8], each: usize) -> Result<(), DecodeError> {
+    let mut reader = Reader::new(list);
+    while !reader.is_empty() {
+        (0..each).try_for_each(|_| reader.string().map(drop))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::verify::{may_be_signed, verify};
+    use crate::message::put_u32;
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+
+    fn string(bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_string(&mut out, bytes);
+        out
+    }
+
+    fn pair(seed: u8) -> (Ed25519KeyPair, Vec<u8>) {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+        let blob = [string(b"ssh-ed25519"), string(pair.public_key().as_ref())].concat();
+        (pair, blob)
+    }
+
+    /// A certificate for key 1 by authority 2, with these texts in it.
+    fn certificate(key_id: &[u8], principals: &[u8], kind: u32) -> Vec<u8> {
+        let ((key, _), (authority, authority_blob)) = (pair(1), pair(2));
+        let mut blob = [string(b"ssh-ed25519-cert-v01@openssh.com"), string(b"nonce")].concat();
+        blob.extend(string(key.public_key().as_ref()));
+        blob.extend([0; 8]);
+        put_u32(&mut blob, kind);
+        blob.extend(
+            [string(key_id), string(principals), vec![0; 16], string(b""), string(b""), string(b"")].concat(),
+        );
+        blob.extend(string(&authority_blob));
+        let signature = authority.sign(&blob);
+        blob.extend(string(&[string(b"ssh-ed25519"), string(signature.as_ref())].concat()));
+        blob
+    }
+
+    #[test]
+    fn texts_of_any_encoding_are_passed_over() {
+        let blob = certificate(b"\xff\xfe", &string(b"\xc3\x28"), 1);
+        let read = Certificate::read(&blob).unwrap();
+        assert_eq!((read.key_type, read.plain(), read.authority), ("ssh-ed25519", pair(1).1, &pair(2).1[..]));
+        assert!(may_be_signed(&read));
+    }
+
+    #[test]
+    fn a_wrong_authority_is_seen() {
+        let mut blob = certificate(b"id", b"", 2);
+        let message = string(b"ssh-ed25519");
+        let signature = [message.clone(), string(pair(1).0.sign(b"data").as_ref())].concat();
+        assert!(verify(&blob, b"data", &signature));
+        *blob.last_mut().unwrap() ^= 1;
+        assert!(!may_be_signed(&Certificate::read(&blob).unwrap()));
+        assert!(!verify(&blob, b"data", &signature));
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_refused() {
+        let good = certificate(b"id", &string(b"me"), 1);
+        assert!(Certificate::read(&good).is_ok());
+        for bad in [&good[..good.len() - 1], &[&good[..], &[0]].concat(), &pair(1).1] {
+            assert!(Certificate::read(bad).is_err());
+        }
+        assert!(Certificate::read(&certificate(b"id", b"cut", 1)).is_err());
+        assert!(Certificate::read(&certificate(b"id", b"", 3)).is_err());
+    }
 }

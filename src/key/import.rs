@@ -6,11 +6,12 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use ssh_key::Fingerprint;
-use ssh_key::public::KeyData;
 
+use super::certificate::Certificate;
 use super::number::{bits, digits};
 use super::sign::ecdsa_key_pair;
-use super::{Algorithm, ImportError, Key, certificate, rsa};
+use super::verify::may_be_signed;
+use super::{Algorithm, ImportError, Key, rsa};
 use crate::message::{Curve, EcdsaPublic, PrivateKey, RsaPublic, put_mpint, put_string};
 use crate::vault::{Record, Vault};
 
@@ -37,10 +38,16 @@ pub struct Imported {
 /// # Errors
 /// [`ImportError`], for a key that is not one.
 pub fn import(private: &PrivateKey<'_>, vault: &Vault) -> Result<Imported, ImportError> {
+    let certificate = private.certificate().map(|blob| certified(blob, private)).transpose()?;
+    let certificate = certificate.as_ref();
     let (algorithm, plain, record) = match private {
-        PrivateKey::Ed25519 { public, secret, .. } => import_ed25519(private, public, secret, vault)?,
-        PrivateKey::Ecdsa { curve, public, scalar } => import_ecdsa(*curve, public, scalar, vault)?,
-        PrivateKey::Rsa { public, d, iqmp, p, q } => import_rsa(public, &[d, p, q, iqmp], vault)?,
+        PrivateKey::Ed25519 { public, secret, .. } => import_ed25519(certificate, public, secret, vault)?,
+        PrivateKey::Ecdsa { curve, public, scalar } => {
+            import_ecdsa(*curve, public, certificate, scalar, vault)?
+        }
+        PrivateKey::Rsa { public, d, iqmp, p, q } => {
+            import_rsa(public, certificate, &[d, p, q, iqmp], vault)?
+        }
     };
     let digest = digest::digest(&digest::SHA256, &plain);
     let fingerprint = digest.as_ref().try_into().map(Fingerprint::Sha256);
@@ -48,15 +55,28 @@ pub fn import(private: &PrivateKey<'_>, vault: &Vault) -> Result<Imported, Impor
     Ok(Imported {
         blob: private.certificate().map_or_else(|| plain.into(), Arc::from),
         fingerprint: fingerprint.to_string(),
-        certificate: private.certificate().is_some(),
+        certificate: certificate.is_some(),
         key: Key::new(algorithm, record),
     })
+}
+
+/// The certificate that came with a key: of the key's type, and signed by its authority as far as the
+/// authority's algorithm is known here.
+fn certified<'f>(blob: &'f [u8], private: &PrivateKey<'_>) -> Result<Certificate<'f>, ImportError> {
+    let certificate = Certificate::read(blob)?;
+    if certificate.key_type != private.key_type() {
+        return Err(ImportError::Invalid("the certificate is for another type of key"));
+    }
+    if !may_be_signed(&certificate) {
+        return Err(ImportError::Invalid("the certificate's signature is not its authority's"));
+    }
+    Ok(certificate)
 }
 
 type Parts = (Algorithm, Vec<u8>, Record);
 
 fn import_ed25519(
-    private: &PrivateKey<'_>,
+    certificate: Option<&Certificate<'_>>,
     public: &[u8],
     secret: &[u8],
     vault: &Vault,
@@ -65,11 +85,8 @@ fn import_ed25519(
     let Some((seed, again)) = secret.split_at_checked(32).filter(|(_, again)| *again == public) else {
         return Err(MISMATCH);
     };
-    if let Some(blob) = private.certificate() {
-        match certificate::certified(blob, "ssh-ed25519-cert-v01@openssh.com")? {
-            KeyData::Ed25519(certified) if certified.0 == again => {}
-            _ => return Err(ImportError::Invalid("the certificate is for another key")),
-        }
+    if certificate.is_some_and(|certificate| certificate.public[..] != [again]) {
+        return Err(ImportError::Invalid("the certificate is for another key"));
     }
     Ed25519KeyPair::from_seed_and_public_key(seed, public).map_err(|_| MISMATCH)?;
     let mut blob = Vec::new();
@@ -81,20 +98,14 @@ fn import_ed25519(
 fn import_ecdsa(
     curve: Curve,
     public: &EcdsaPublic<'_>,
+    certificate: Option<&Certificate<'_>>,
     scalar: &[u8],
     vault: &Vault,
 ) -> Result<Parts, ImportError> {
-    let certified;
-    let point = match public {
-        EcdsaPublic::Point(point) => point,
-        EcdsaPublic::Certificate(blob) => {
-            let key_type = format!("{}-cert-v01@openssh.com", curve.key_type());
-            certified = certificate::certified(blob, &key_type)?;
-            let KeyData::Ecdsa(key) = &certified else {
-                return Err(ImportError::Invalid("the certificate is for another key"));
-            };
-            key.as_sec1_bytes()
-        }
+    let point = match (public, certificate.map(|certificate| &certificate.public[..])) {
+        (EcdsaPublic::Point(point), None) => *point,
+        (EcdsaPublic::Certificate(_), Some([name, point])) if *name == curve.name().as_bytes() => *point,
+        _ => return Err(ImportError::Invalid("the certificate is for another key")),
     };
     let scalar = digits(scalar)?;
     check_scalar(curve, scalar)?;
@@ -128,17 +139,16 @@ fn check_scalar(curve: Curve, scalar: &[u8]) -> Result<(), ImportError> {
 }
 
 /// `secrets` are d, p, q and iqmp, as mpints.
-fn import_rsa(public: &RsaPublic<'_>, secrets: &[&[u8]; 4], vault: &Vault) -> Result<Parts, ImportError> {
-    let certified;
-    let (n, e) = match public {
-        RsaPublic::Numbers { n, e } => (*n, *e),
-        RsaPublic::Certificate(blob) => {
-            certified = certificate::certified(blob, "ssh-rsa-cert-v01@openssh.com")?;
-            let KeyData::Rsa(key) = &certified else {
-                return Err(ImportError::Invalid("the certificate is for another key"));
-            };
-            (key.n().as_bytes(), key.e().as_bytes())
-        }
+fn import_rsa(
+    public: &RsaPublic<'_>,
+    certificate: Option<&Certificate<'_>>,
+    secrets: &[&[u8]; 4],
+    vault: &Vault,
+) -> Result<Parts, ImportError> {
+    let (n, e) = match (public, certificate.map(|certificate| &certificate.public[..])) {
+        (RsaPublic::Numbers { n, e }, None) => (*n, *e),
+        (RsaPublic::Certificate(_), Some([e, n])) => (*n, *e),
+        _ => return Err(ImportError::Invalid("the certificate is for another key")),
     };
     let (n, e) = (digits(n)?, digits(e)?);
     if !RSA_BITS.contains(&bits(n)) {

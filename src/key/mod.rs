@@ -19,7 +19,7 @@ pub use verify::verify;
 
 use std::sync::OnceLock;
 
-use crate::message::{Curve, printable};
+use crate::message::{Curve, DecodeError};
 use crate::vault::Record;
 
 /// Which algorithm a key is for.
@@ -82,9 +82,9 @@ pub enum ImportError {
     /// The halves do not belong together, or one of them is no key at all.
     #[error("{0}")]
     Invalid(&'static str),
-    /// The certificate cannot be read. The library's words may quote the peer's.
-    #[error("the certificate cannot be read: {}", printable(.0.to_string().as_bytes()))]
-    Certificate(ssh_key::Error),
+    /// The certificate cannot be read.
+    #[error("the certificate cannot be read: {0}")]
+    Certificate(#[from] DecodeError),
     /// The vault could not take it.
     #[error(transparent)]
     Vault(#[from] crate::vault::VaultError),

@@ -7,20 +7,44 @@ use aws_lc_rs::signature::{
     RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
 };
 
-use super::certificate;
+use super::certificate::Certificate;
 use super::number::digits;
 use crate::message::{Curve, DecodeError, Reader};
 
-/// True where `signature` (a signature blob) is one of `message` by the key in `blob`: a plain public key, or
-/// a certificate with a right signature of its authority, whoever that is. False for anything that cannot be read, for SHA-1 and
-/// for types that this agent does not know.
+/// The largest modulus that aws-lc-rs verifies with, as an mpint.
+const MOST_RSA_BYTES: usize = 8192 / 8 + 1;
+
+/// True where `signature` (a signature blob) is one of `message` by the key in `blob`: a plain public key, or a
+/// certificate with a right signature of its authority, whoever that is. False for anything that cannot be
+/// read, for SHA-1 and for types that this agent does not know.
 pub fn verify(blob: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    match certificate::statement(blob) {
-        Some(it) => try_verify(&it.authority, it.signed, &it.signature)
-            .and_then(|()| try_verify(&it.plain, message, signature)),
-        None => try_verify(blob, message, signature),
+    match Certificate::read(blob) {
+        Ok(certificate) => {
+            try_verify(certificate.authority, certificate.signed, certificate.signature).is_some()
+                && try_verify(&certificate.plain(), message, signature).is_some()
+        }
+        Err(_) => try_verify(blob, message, signature).is_some(),
     }
-    .is_some()
+}
+
+/// False where the authority's signature is of a kind that can be verified here, and is wrong.
+pub(super) fn may_be_signed(certificate: &Certificate<'_>) -> bool {
+    let Certificate { authority, signed, signature, .. } = certificate;
+    !is_known(authority, signature) || try_verify(authority, signed, signature).is_some()
+}
+
+/// Whether [`try_verify`] could say yes to such a key and such a signature.
+fn is_known(blob: &[u8], signature: &[u8]) -> bool {
+    let mut key = Reader::new(blob);
+    let (Ok(key_type), Ok(name)) = (key.string(), Reader::new(signature).string()) else { return true };
+    match key_type {
+        b"ssh-ed25519" => true,
+        b"ssh-rsa" => {
+            let (_, n) = (key.string(), key.string());
+            name != key_type && n.is_ok_and(|n| n.len() <= MOST_RSA_BYTES)
+        }
+        _ => Curve::ALL.iter().any(|curve| curve.key_type().as_bytes() == key_type),
+    }
 }
 
 fn try_verify(blob: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {

@@ -12,7 +12,7 @@ use zeroize::Zeroize;
 use super::region::{Region, SLOT_LEN, Slot};
 
 /// The least that a buffer on the heap grows by, so that a byte at a time does not move it each time.
-const GROWTH: usize = 4096;
+const GROWTH: usize = 1024;
 
 enum Place {
     Region(Slot),
@@ -46,6 +46,11 @@ impl SecretBuf {
     /// True where the bytes lie in the region and not on the heap.
     pub fn in_region(&self) -> bool {
         matches!(self.place, Place::Region(_))
+    }
+
+    /// Bytes of memory that it holds.
+    pub fn capacity(&self) -> usize {
+        self.storage().len()
     }
 
     /// Appends `bytes`.

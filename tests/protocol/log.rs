@@ -102,7 +102,7 @@ fn refusals_are_warnings() {
     assert!(text.contains("message type 250") && !text.contains("connected"), "{text}");
 }
 
-/// A certificate whose type would begin a line of its own in the log.
+/// Names in a message, and in a certificate, that would begin a line of their own in the log.
 #[test]
 fn a_peer_cannot_write_lines_of_its_own() {
     use crate::wire::{ADD, Body};
@@ -110,7 +110,9 @@ fn a_peer_cannot_write_lines_of_its_own() {
         return;
     }
     let (subject, mut log) = piped();
-    let certificate = Body::default().string(b"x\nunlocked by nobody\x1b[2J").0;
+    let name = b"x\nunlocked by nobody\x1b[2J";
+    subject.conn().expect(&Body::of(ADD).string(name).0, FAILURE);
+    let certificate = Body::default().string(name).0;
     let kind = b"ssh-ed25519-cert-v01@openssh.com";
     let body = Body::of(ADD).string(kind).string(&certificate).string(&[1; 32]);
     let body = body.string(&[[2; 32], [1; 32]].concat()).string(b"comment");
