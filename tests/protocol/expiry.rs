@@ -1,7 +1,7 @@
 //! Keys go when their time is over.
 
 use crate::keys::Key;
-use crate::process::Subject;
+use crate::process::{Subject, stand_in_cannot};
 use crate::support::wait_until;
 use crate::wire::{self, FAILURE, SUCCESS, add_constrained, lifetime};
 use std::time::{Duration, Instant};
@@ -22,6 +22,21 @@ fn lifetimes_end() {
     assert!(begun.elapsed() >= Duration::from_secs(1), "gone before its time");
     conn.expect(&wire::sign(&keys[1].blob, b"data", 0), FAILURE);
     assert_eq!(conn.comments(), ["mine"]);
+}
+
+/// By a timer: nobody asks for anything meanwhile.
+#[test]
+fn a_key_goes_without_a_request() {
+    if stand_in_cannot("its log is not ours") {
+        return;
+    }
+    let subject = Subject::new();
+    let key = Key::generate(&subject.scratch, "short", &["ed25519"]);
+    subject.conn().expect(&add_constrained(&key.private, b"short", &[&lifetime(1)]), SUCCESS);
+    wait_until("its end is logged", || {
+        std::fs::read_to_string(subject.scratch.path("agent.log")).unwrap().contains("key expired")
+    });
+    subject.is_well();
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod guessing;
 mod interop;
 mod log;
 mod memory;
+mod peers;
 mod process;
 mod queue;
 mod signals;
