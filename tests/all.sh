@@ -26,6 +26,7 @@ everything() {
     stage 'left by the user' nothing_left
     stage 'tests as root' tests_as_root
     stage scenarios scenarios
+    stage bench in_copy bench
     stage deny in_copy deny
     stage fuzz in_copy fuzz
 }
@@ -146,9 +147,10 @@ readme() {
     fi
     printf 'as %s, in "%s":\n  %s\n  %s\n' "$user" "$copy" "$first" "$second"
     # shellcheck disable=SC2016 # the user's shell expands it
-    { printf '%s\n' 'cd -- "$HOME/my agent" || exit 1' "$first"
+    { printf '%s\n' 'cd -- "$HOME/my agent" || exit 1' 'begin=$SECONDS' "$first"
       cat <<'SESSION'
 status=$?
+printf 'command 1: %s s, downloads and the release build from nothing\n' "$((SECONDS - begin))"
 printf '%s\n' "${SSH_AGENT_PID-}" >"$HOME/agent.pid"
 stop() { "${CARGO_HOME:-$HOME/.cargo}/bin/myagent" stop && rm ~/agent.pid; }
 fail() { printf 'README: %s\n' "$*" >&2; stop; exit 1; }

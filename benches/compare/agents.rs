@@ -2,9 +2,15 @@
 //!
 //! Each runs in a directory of its own, with its own HOME, and ends with the value that holds it.
 
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::load::Conn;
 use crate::support::{Scratch, myagent, run};
@@ -36,6 +42,7 @@ pub struct Running {
     /// From its exec to its first answer.
     pub first_answer: Duration,
     pub scratch: Scratch,
+    pid: u32,
     child: Child,
 }
 
@@ -119,8 +126,12 @@ impl Contender {
         let begin = Instant::now();
         let child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.name));
         let (kind, name) = (self.kind, self.name);
-        let mut running = Running { kind, name, socket, first_answer: Duration::ZERO, scratch, child };
+        let pid = child.id();
+        let mut running = Running { kind, name, socket, first_answer: Duration::ZERO, scratch, pid, child };
         running.first_answer = running.answered(begin);
+        if running.kind == Kind::Gpg {
+            running.pid = gpg_pid(&running.scratch).unwrap_or_else(|error| panic!("gpg-agent: {error}"));
+        }
         running
     }
 
@@ -159,9 +170,19 @@ fn gpg<'c>(command: &'c mut Command, scratch: &Scratch) -> &'c mut Command {
     command.args(["--s2k-count", "65536", "--min-passphrase-len", "0", "--pinentry-program"]).arg(pinentry)
 }
 
+/// It leaves the process that was started, whatever it is told, and says on its own socket where it went.
+fn gpg_pid(scratch: &Scratch) -> std::io::Result<u32> {
+    let mut stream = UnixStream::connect(scratch.path("home/S.gpg-agent"))?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    stream.write_all(b"GETINFO pid\n")?;
+    let lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let number = lines.take(3).find_map(|line| line.strip_prefix("D ")?.trim().parse().ok());
+    number.ok_or_else(|| std::io::Error::other("it does not say its process"))
+}
+
 impl Running {
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.pid
     }
 
     pub fn connect(&self) -> Conn {
@@ -175,6 +196,11 @@ impl Running {
             conn.timed(&wire::frame(message), wire::SUCCESS)?;
         }
         Ok(())
+    }
+
+    fn signal(&self, signal: impl Into<Option<Signal>>) -> nix::Result<()> {
+        let pid = i32::try_from(self.pid).map_err(|_| Errno::ESRCH)?;
+        kill(Pid::from_raw(pid), signal)
     }
 
     fn answered(&mut self, begin: Instant) -> Duration {
@@ -197,14 +223,15 @@ impl Drop for Running {
     /// Asks it to end, since pageant has a directory of its own to remove; then ends it.
     fn drop(&mut self) {
         drop(self.child.stdin.take());
-        if let Ok(pid) = i32::try_from(self.child.id()) {
-            let _ =
-                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
-        }
+        let _ = self.signal(Signal::SIGTERM);
         let patience = Instant::now() + Duration::from_secs(5);
-        while self.child.try_wait().is_ok_and(|status| status.is_none()) {
+        loop {
+            let ended = self.child.try_wait().is_ok_and(|status| status.is_some());
+            if ended && self.signal(None) == Err(Errno::ESRCH) {
+                return;
+            }
             if Instant::now() > patience {
-                let _ = self.child.kill();
+                let _ = self.signal(Signal::SIGKILL);
                 let _ = self.child.wait();
                 return;
             }

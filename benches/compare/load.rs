@@ -4,11 +4,14 @@ use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::options::Pace;
 use crate::stats::Sample;
+
+/// Fewer answers than so many, or than there are connections, say nothing.
+const LEAST: usize = 10;
 
 /// A connection that takes an answer with one read where it can: the tests' own takes two.
 pub struct Conn {
@@ -60,8 +63,16 @@ impl Conn {
     }
 }
 
-/// Asks over `conns` connections at once for as long as `pace` says. What was answered within that time
-/// counts, also where it was asked before.
+/// What the threads of one load tell each other.
+#[derive(Default)]
+struct Signals {
+    counting: AtomicBool,
+    stop: AtomicBool,
+    answers: AtomicUsize,
+}
+
+/// Asks over `conns` connections at once for as long as `pace` says, and longer where there are not enough
+/// answers then. What was answered within that time counts, also where it was asked before.
 pub fn closed_loop(
     socket: &Path,
     frame: &[u8],
@@ -69,28 +80,27 @@ pub fn closed_loop(
     conns: usize,
     pace: Pace,
 ) -> Result<Sample, String> {
-    let (counting, stop) = (AtomicBool::new(false), AtomicBool::new(false));
-    let ready = Barrier::new(conns + 1);
-    let one = || -> Result<Vec<Duration>, String> {
+    let (signals, ready) = (Signals::default(), Barrier::new(conns + 1));
+    let one = || {
         let conn = Conn::open(socket).map_err(|error| error.to_string());
         ready.wait();
-        let (mut conn, mut took) = (conn?, Vec::with_capacity(1 << 16));
-        while !stop.load(Ordering::Relaxed) {
-            let latency = conn.timed(frame, expected)?;
-            if counting.load(Ordering::Relaxed) && !stop.load(Ordering::Relaxed) {
-                took.push(latency);
-            }
-        }
-        Ok(took)
+        let took = conn.and_then(|conn| ask(conn, frame, expected, &signals));
+        // One that breaks ends the round.
+        signals.stop.store(true, Ordering::Relaxed);
+        took
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..conns).map(|_| scope.spawn(one)).collect();
         ready.wait();
         std::thread::sleep(pace.warm_up);
         let begin = Instant::now();
-        counting.store(true, Ordering::Relaxed);
+        signals.counting.store(true, Ordering::Relaxed);
         std::thread::sleep(pace.measured);
-        stop.store(true, Ordering::Relaxed);
+        let enough = LEAST.max(conns);
+        while signals.answers.load(Ordering::Relaxed) < enough && !signals.stop.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        signals.stop.store(true, Ordering::Relaxed);
         let lasted = begin.elapsed();
         let mut all = Vec::new();
         for thread in threads {
@@ -98,4 +108,16 @@ pub fn closed_loop(
         }
         Sample::new(all, lasted)
     })
+}
+
+fn ask(mut conn: Conn, frame: &[u8], expected: u8, signals: &Signals) -> Result<Vec<Duration>, String> {
+    let mut took = Vec::with_capacity(1 << 16);
+    while !signals.stop.load(Ordering::Relaxed) {
+        let latency = conn.timed(frame, expected)?;
+        if signals.counting.load(Ordering::Relaxed) && !signals.stop.load(Ordering::Relaxed) {
+            took.push(latency);
+            signals.answers.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    Ok(took)
 }

@@ -1,14 +1,15 @@
 //! Where it was measured: figures of two machines are not compared.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::agents::Contender;
-use crate::support::{Scratch, myagent, run};
+use crate::support::{myagent, run};
 
 /// Prints the machine and what is compared, and returns it for the JSON.
-pub fn describe(contenders: &[Contender], workshop: &Scratch) -> Value {
+pub fn describe(contenders: &[Contender]) -> Value {
     let cpuinfo = read("/proc/cpuinfo");
     let field = |name: &str| {
         let line = cpuinfo.lines().find(|line| line.starts_with(name)).unwrap_or_default();
@@ -19,7 +20,8 @@ pub fn describe(contenders: &[Contender], workshop: &Scratch) -> Value {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let memory =
         read("/proc/meminfo").lines().next().unwrap_or("?").replace("MemTotal:", "").trim().to_owned();
-    let rustc = run(workshop.command(std::env::var("RUSTC").unwrap_or("rustc".into())).arg("--version")).1;
+    // In the user's own environment: rustup looks for the compiler in the real HOME.
+    let rustc = run(Command::new("rustc").arg("--version")).1;
     let binary = std::fs::metadata(myagent()).map_or(0, |metadata| metadata.len());
     let versions = contenders.iter().map(|contender| (contender.name, contender.version.as_str()));
     let facts = [

@@ -61,7 +61,7 @@ fn run(options: &Options) -> Result<(), String> {
     let begin = Instant::now();
     let workshop = Scratch::new();
     let contenders = agents::found(options.quick, &workshop);
-    let mut report = Report::new(machine::describe(&contenders, &workshop));
+    let mut report = Report::new(machine::describe(&contenders));
     let keys = || keys::of_each_type(&workshop);
     let mut section = |name: &str, run: &dyn Fn(&mut Report)| {
         if options.wants(name) {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub const USAGE: &str = "\
-usage: cargo bench --bench compare -- [--quick] [--json FILE] [--only SECTION,...]
+usage: cargo bench --bench compare -- [--quick] [--round MS] [--json FILE] [--only SECTION,...]
   --quick   myagent and OpenSSH's agent alone, short rounds, nothing with 10,000 keys
+  --round   how long a round lasts, in milliseconds [default: 1000, with --quick 250]
   --json    also write every table to FILE; benches/plot.py draws the curves from it
   --only    some of: sign floor busy list change start memory idle curves";
 
@@ -16,6 +17,7 @@ pub const SECTIONS: [&str; 9] =
 /// What the command line asks for.
 pub struct Options {
     pub quick: bool,
+    pub round: Option<Duration>,
     pub json: Option<PathBuf>,
     pub only: Vec<String>,
 }
@@ -23,13 +25,17 @@ pub struct Options {
 impl Options {
     /// Reads the command line; `--bench` is cargo's own.
     pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self { quick: false, json: None, only: Vec::new() };
+        let mut options = Self { quick: false, round: None, json: None, only: Vec::new() };
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
             match argument.as_str() {
                 "--bench" => {}
                 "--quick" => options.quick = true,
+                "--round" => {
+                    let millis = value()?.parse().map_err(|_| "--round takes milliseconds")?;
+                    options.round = Some(Duration::from_millis(millis));
+                }
                 "--json" => options.json = Some(value()?.into()),
                 "--only" => options.only.extend(value()?.split(',').map(str::to_owned)),
                 _ => return Err(format!("unknown argument {argument}")),
@@ -46,9 +52,9 @@ impl Options {
     }
 
     pub fn pace(&self) -> Pace {
-        let (rounds, measured) = if self.quick { (2, 250) } else { (3, 1000) };
-        let warm_up = Duration::from_millis(measured / 5);
-        Pace { rounds, measured: Duration::from_millis(measured), warm_up }
+        let (rounds, millis) = if self.quick { (2, 250) } else { (3, 1000) };
+        let measured = self.round.unwrap_or(Duration::from_millis(millis));
+        Pace { rounds, measured, warm_up: measured / 5 }
     }
 }
 

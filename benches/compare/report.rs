@@ -65,30 +65,12 @@ impl Report {
 
     /// Prints a table and keeps it. `columns` are its headings and the names in the JSON.
     pub fn table(&mut self, name: &str, title: &str, columns: &[&str], rows: Vec<Vec<Cell>>) {
-        println!("\n### {title}\n");
-        let shown: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(Cell::shown).collect()).collect();
-        let heading: Vec<String> = columns.iter().map(|column| column.replace('_', " ")).collect();
-        let width = |at: usize| {
-            let longest = shown.iter().map(|row| row[at].chars().count()).max();
-            longest.unwrap_or(0).max(heading[at].len()).max(3)
-        };
-        let widths: Vec<usize> = (0..columns.len()).map(width).collect();
-        let numeric: Vec<bool> =
-            (0..columns.len()).map(|at| rows.iter().any(|row| matches!(row[at], Cell::Number(_)))).collect();
-        print_row(&heading, &widths, &numeric);
-        let rule = widths.iter().zip(&numeric).map(|(width, numeric)| {
-            if *numeric { format!("{}:", "-".repeat(width - 1)) } else { "-".repeat(*width) }
-        });
-        print_row(&rule.collect::<Vec<_>>(), &widths, &numeric);
-        shown.iter().for_each(|row| print_row(row, &widths, &numeric));
         let objects = rows.iter().map(|row| {
-            columns
-                .iter()
-                .zip(row)
-                .map(|(column, cell)| ((*column).to_owned(), cell.json()))
-                .collect::<Map<_, _>>()
+            let named = columns.iter().zip(row).map(|(column, cell)| ((*column).to_owned(), cell.json()));
+            named.collect::<Map<_, _>>()
         });
         self.tables.insert(name.to_owned(), objects.collect());
+        print_table(title, columns, &rows);
     }
 
     /// Writes all tables as one JSON object.
@@ -97,6 +79,29 @@ impl Report {
         let text = serde_json::to_string_pretty(&whole).map_err(|error| error.to_string())?;
         std::fs::write(file, text + "\n").map_err(|error| format!("{}: {error}", file.display()))
     }
+}
+
+/// As Markdown; a column that is empty all the way down is left out.
+fn print_table(title: &str, columns: &[&str], rows: &[Vec<Cell>]) {
+    let used: Vec<usize> =
+        (0..columns.len()).filter(|at| rows.iter().any(|row| !matches!(row[*at], Cell::Nothing))).collect();
+    let heading: Vec<String> = used.iter().map(|at| columns[*at].replace('_', " ")).collect();
+    let shown: Vec<Vec<String>> =
+        rows.iter().map(|row| used.iter().map(|at| row[*at].shown()).collect()).collect();
+    let width = |at: usize| {
+        let longest = shown.iter().map(|row| row[at].chars().count()).max();
+        longest.unwrap_or(0).max(heading[at].len()).max(3)
+    };
+    let widths: Vec<usize> = (0..used.len()).map(width).collect();
+    let numeric: Vec<bool> =
+        used.iter().map(|at| rows.iter().any(|row| matches!(row[*at], Cell::Number(_)))).collect();
+    let rule = widths.iter().zip(&numeric).map(|(width, numeric)| {
+        if *numeric { format!("{}:", "-".repeat(width - 1)) } else { "-".repeat(*width) }
+    });
+    println!("\n### {title}\n");
+    print_row(&heading, &widths, &numeric);
+    print_row(&rule.collect::<Vec<_>>(), &widths, &numeric);
+    shown.iter().for_each(|row| print_row(row, &widths, &numeric));
 }
 
 fn print_row(fields: &[String], widths: &[usize], numeric: &[bool]) {

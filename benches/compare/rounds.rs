@@ -38,7 +38,8 @@ pub fn failed(agent: &Running, reason: String) -> String {
 }
 
 /// The columns that [`row`] fills, after the case's own.
-pub const COLUMNS: [&str; 8] = ["agent", "ops_per_s", "least", "most", "p50_us", "p99_us", "ratio", "aim"];
+pub const COLUMNS: [&str; 9] =
+    ["agent", "ops_per_s", "least", "most", "p50_us", "p99_us", "ratio", "aim", "note"];
 
 /// One line of a table: the case, the agent and its figures. The ratio is of operations per second, to
 /// OpenSSH's agent, which is the second; `aim` is what myagent's should be.
@@ -60,12 +61,12 @@ pub fn row(
             );
             case.push(Cell::maybe(openssh.map(|openssh| rounds.ops_per_s() / openssh)));
         }
-        Err(reason) => {
-            case.push(Cell::text(format!("failed: {reason}")));
-            case.extend((0..5).map(|_| Cell::Nothing));
-        }
+        Err(_) => case.extend((0..6).map(|_| Cell::Nothing)),
     }
     case.push(Cell::maybe(aim.filter(|_| agents[at].kind == Kind::Myagent)));
+    case.push(
+        outcomes[at].as_ref().err().map_or(Cell::Nothing, |reason| Cell::text(format!("failed: {reason}"))),
+    );
     case
 }
 
