@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::options::Pace;
 use crate::stats::Sample;
+use crate::wire;
 
 /// Fewer answers than so many, or than there are connections, say nothing.
 const LEAST: usize = 10;
@@ -58,6 +59,7 @@ impl Conn {
         let took = begin.elapsed();
         match answer.first() {
             Some(first) if *first == expected => Ok(took),
+            Some(&wire::FAILURE) => Err("it refused".to_owned()),
             other => Err(format!("the answer was {other:?}, not {expected}")),
         }
     }

@@ -65,9 +65,8 @@ fn run(options: &Options) -> Result<(), String> {
     let keys = || keys::of_each_type(&workshop);
     let mut section = |name: &str, run: &dyn Fn(&mut Report)| {
         if options.wants(name) {
-            let begin = Instant::now();
+            eprintln!("{:4.0} s: {name}", begin.elapsed().as_secs_f64());
             run(&mut report);
-            eprintln!("{name} took {:.0} s", begin.elapsed().as_secs_f64());
         }
     };
     if ["sign", "floor", "busy"].iter().any(|section| options.wants(section)) {

@@ -73,8 +73,11 @@ impl Report {
         print_table(title, columns, &rows);
     }
 
-    /// Writes all tables as one JSON object.
+    /// Writes all tables as one JSON object; makes the file's directory.
     pub fn write(self, file: &Path) -> Result<(), String> {
+        if let Some(directory) = file.parent() {
+            let _ = std::fs::create_dir_all(directory);
+        }
         let whole = json!({ "machine": self.machine, "tables": self.tables });
         let text = serde_json::to_string_pretty(&whole).map_err(|error| error.to_string())?;
         std::fs::write(file, text + "\n").map_err(|error| format!("{}: {error}", file.display()))
