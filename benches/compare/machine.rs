@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::agents::Contender;
-use crate::support::{myagent, run};
+use crate::support::myagent;
 
 /// Prints the machine and what is compared, and returns it for the JSON.
 pub fn describe(contenders: &[Contender]) -> Value {
@@ -21,7 +21,8 @@ pub fn describe(contenders: &[Contender]) -> Value {
     let memory =
         read("/proc/meminfo").lines().next().unwrap_or("?").replace("MemTotal:", "").trim().to_owned();
     // In the user's own environment: rustup looks for the compiler in the real HOME.
-    let rustc = run(Command::new("rustc").arg("--version")).1;
+    let rustc =
+        Command::new("rustc").arg("--version").output().map(|output| output.stdout).unwrap_or_default();
     let binary = std::fs::metadata(myagent()).map_or(0, |metadata| metadata.len());
     let versions = contenders.iter().map(|contender| (contender.name, contender.version.as_str()));
     let facts = [
@@ -31,7 +32,7 @@ pub fn describe(contenders: &[Contender]) -> Value {
         ("memory", memory),
         ("kernel", read("/proc/sys/kernel/osrelease").trim().to_owned()),
         ("load", read("/proc/loadavg").trim().to_owned()),
-        ("rustc", rustc.trim().to_owned()),
+        ("rustc", String::from_utf8_lossy(&rustc).trim().to_owned()),
         ("binary", format!("{binary} bytes")),
     ];
     let facts = facts.iter().map(|(name, value)| (*name, value.as_str())).chain(versions);
