@@ -18,7 +18,7 @@ use divan::Bencher;
 use myagent::frame::{self, Intake};
 use myagent::key::{self, Key};
 use myagent::message::{Listed, Reply, Request};
-use myagent::vault::Vault;
+use myagent::vault::{Vault, Wish};
 
 /// As ssh-keygen takes them: type and bits.
 const TYPES: [&str; 7] =
@@ -41,7 +41,7 @@ fn main() {
 #[divan::bench]
 fn frame_read(bencher: Bencher<'_, '_>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let (vault, intake) = (Vault::new().unwrap(), Intake::default());
+    let (vault, intake) = (Vault::new(Wish::Memfd).unwrap(), Intake::default());
     let bytes = wire::frame(&wire::sign(&BLOB, &DATA, 0));
     bencher.bench_local(|| {
         let mut stream = black_box(&bytes[..]);
@@ -57,7 +57,7 @@ fn decode_sign_request(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(args = RECORDS)]
 fn unseal(bencher: Bencher<'_, '_>, len: usize) {
-    let vault = Vault::new().unwrap();
+    let vault = Vault::new(Wish::Memfd).unwrap();
     let record = vault.seal(&vec![7; len]).unwrap();
     bencher.bench_local(|| vault.open(&record, |plain| black_box(plain)[0]).unwrap());
 }
@@ -65,7 +65,7 @@ fn unseal(bencher: Bencher<'_, '_>, len: usize) {
 /// Unsealing, parsing and signing: all that is done with the key.
 #[divan::bench(args = TYPES)]
 fn sign(bencher: Bencher<'_, '_>, kind: &str) {
-    let vault = Vault::new().unwrap();
+    let vault = Vault::new(Wish::Memfd).unwrap();
     let key = imported(&vault, &add_message(kind));
     let flags = if kind.starts_with("rsa") { 4 } else { 0 };
     bencher.bench_local(|| key.sign(&vault, black_box(&DATA), flags).unwrap());
@@ -74,7 +74,7 @@ fn sign(bencher: Bencher<'_, '_>, kind: &str) {
 /// Decoding, checking and sealing a key that is added.
 #[divan::bench(args = TYPES)]
 fn import(bencher: Bencher<'_, '_>, kind: &str) {
-    let vault = Vault::new().unwrap();
+    let vault = Vault::new(Wish::Memfd).unwrap();
     let message = add_message(kind);
     bencher.bench_local(|| imported(&vault, black_box(&message)));
 }

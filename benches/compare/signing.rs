@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use myagent::key;
 use myagent::message::Request;
-use myagent::vault::Vault;
+use myagent::vault::{Vault, Wish};
 
 use crate::agents::{self, Contender, Kind, Running};
 use crate::keys::Named;
@@ -171,7 +171,7 @@ fn beside_rsa(agent: &Running, small: &[u8], large: &[u8], pace: Pace) -> Result
 
 /// The program's own `Key::sign` without socket, agent or other thread: median time in microseconds.
 fn key_alone(named: &Named, pace: Pace) -> f64 {
-    let vault = Vault::new().expect("a vault");
+    let vault = Vault::new(Wish::Memfd).expect("a vault");
     let message = named.add_message();
     let Ok(Request::Add(add)) = Request::decode(&message) else { panic!("{}: not a key", named.name) };
     let key = key::import(&add.key, &vault).expect("a key of ssh-keygen's").key;

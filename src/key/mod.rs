@@ -7,6 +7,7 @@
 #![deny(unsafe_code)] // forbidden but in the one child that says so
 
 mod certificate;
+mod ed25519;
 mod import;
 mod number;
 mod rsa;

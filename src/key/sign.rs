@@ -4,9 +4,10 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
-    EcdsaKeyPair, Ed25519KeyPair,
+    EcdsaKeyPair,
 };
 
+use super::ed25519;
 use super::rsa::{Hash, Rsa};
 use super::{Algorithm, Key};
 use crate::message::{Curve, put_mpint, put_string};
@@ -99,9 +100,7 @@ fn signature_blob(name: &str, signature: &[u8]) -> Vec<u8> {
 }
 
 fn sign_ed25519(secret: &[u8], data: &[u8]) -> Option<Vec<u8>> {
-    let (seed, public) = secret.split_at_checked(32)?;
-    let pair = Ed25519KeyPair::from_seed_and_public_key(seed, public).ok()?;
-    Some(signature_blob("ssh-ed25519", pair.try_sign(data).ok()?.as_ref()))
+    Some(signature_blob("ssh-ed25519", &ed25519::sign(secret.try_into().ok()?, data)?))
 }
 
 /// A key pair from a padded scalar followed by the point, checked to belong together.
