@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use aws_lc_rs::signature::Ed25519KeyPair;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
+    EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair,
+};
 use ssh_key::Fingerprint;
 
 use super::certificate::Certificate;
 use super::number::{bits, digits};
-use super::sign::ecdsa_key_pair;
 use super::verify::may_be_signed;
 use super::{Algorithm, ImportError, Key, rsa};
 use crate::message::{Curve, EcdsaPublic, PrivateKey, RsaPublic, put_mpint, put_string};
@@ -116,12 +118,22 @@ fn import_ecdsa(
     secret.resize(curve.field_len() - scalar.len());
     secret.extend(scalar);
     secret.extend(point);
-    ecdsa_key_pair(curve, &secret).ok_or(ImportError::Invalid("the key's halves do not belong together"))?;
+    let scalar = &secret[..curve.field_len()];
+    EcdsaKeyPair::from_private_key_and_public_key(signing(curve), scalar, point)
+        .map_err(|_| ImportError::Invalid("the key's halves do not belong together"))?;
     let mut blob = Vec::new();
     put_string(&mut blob, curve.key_type().as_bytes());
     put_string(&mut blob, curve.name().as_bytes());
     put_string(&mut blob, point);
     Ok((Algorithm::Ecdsa(curve), blob, vault.seal(&secret)?))
+}
+
+fn signing(curve: Curve) -> &'static EcdsaSigningAlgorithm {
+    match curve {
+        Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
+        Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
+        Curve::P521 => &ECDSA_P521_SHA512_FIXED_SIGNING,
+    }
 }
 
 /// OpenSSH's rule: a scalar of no more than half the order's bits, and the order less one, are no accident.

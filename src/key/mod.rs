@@ -6,7 +6,9 @@
 //! Must never: sign with RSA through anything but AWS-LC (RUSTSEC-2023-0071 is about another one).
 #![deny(unsafe_code)] // forbidden but in the one child that says so
 
+mod bignum;
 mod certificate;
+mod ecdsa;
 mod ed25519;
 mod import;
 mod number;

@@ -1,16 +1,10 @@
 //! Signatures (RFC 8709, RFC 5656 section 3.1.2, RFC 8332, RFC 4253 section 6.6).
 #![forbid(unsafe_code)]
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
-    EcdsaKeyPair,
-};
-
-use super::ed25519;
 use super::rsa::{Hash, Rsa};
 use super::{Algorithm, Key};
-use crate::message::{Curve, put_mpint, put_string};
+use super::{ecdsa, ed25519};
+use crate::message::{Curve, put_string};
 use crate::vault::{Vault, VaultError};
 
 /// Flag of a sign request: RSA with SHA-256. It wins where both are set, as in OpenSSH.
@@ -103,22 +97,8 @@ fn sign_ed25519(secret: &[u8], data: &[u8]) -> Option<Vec<u8>> {
     Some(signature_blob("ssh-ed25519", &ed25519::sign(secret.try_into().ok()?, data)?))
 }
 
-/// A key pair from a padded scalar followed by the point, checked to belong together.
-pub(super) fn ecdsa_key_pair(curve: Curve, secret: &[u8]) -> Option<EcdsaKeyPair> {
-    let algorithm = match curve {
-        Curve::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
-        Curve::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
-        Curve::P521 => &ECDSA_P521_SHA512_FIXED_SIGNING,
-    };
-    let (scalar, point) = secret.split_at_checked(curve.field_len())?;
-    EcdsaKeyPair::from_private_key_and_public_key(algorithm, scalar, point).ok()
-}
-
+/// `secret` is a padded scalar followed by the point.
 fn sign_ecdsa(curve: Curve, secret: &[u8], data: &[u8]) -> Option<Vec<u8>> {
-    let fixed = ecdsa_key_pair(curve, secret)?.sign(&SystemRandom::new(), data).ok()?;
-    let (r, s) = fixed.as_ref().split_at_checked(curve.field_len())?;
-    let mut numbers = Vec::with_capacity(2 * (5 + curve.field_len()));
-    put_mpint(&mut numbers, r);
-    put_mpint(&mut numbers, s);
-    Some(signature_blob(curve.key_type(), &numbers))
+    let (scalar, _point) = secret.split_at_checked(curve.field_len())?;
+    Some(signature_blob(curve.key_type(), &ecdsa::sign(curve, scalar, data)?))
 }
