@@ -153,3 +153,56 @@ fn its_failure_is_told() {
     assert_eq!(fs::read(&control).unwrap(), b"precious");
     assert!(!place.socket.exists(), "the agent socket stayed behind");
 }
+
+/// Starts the agent below itself, signals it, and tells the status that it ended with, or that it lives.
+const REAPER: &str = "
+import ctypes, os, signal, subprocess, sys, time
+PR_SET_CHILD_SUBREAPER = 36
+assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+out = subprocess.run([sys.argv[1], 'start', '--shell', 'sh'], stdout=subprocess.PIPE, check=True).stdout.decode()
+pid = int(out.split('SSH_AGENT_PID=')[1].split(';')[0])
+os.kill(pid, getattr(signal, sys.argv[2]))
+deadline = time.monotonic() + 60
+while time.monotonic() < deadline:
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    if ended:
+        print(os.waitstatus_to_exitcode(status))
+        break
+    if os.path.exists(sys.argv[3]) and sys.argv[4] in open(sys.argv[3]).read():
+        print('lives')
+        subprocess.run([sys.argv[1], 'stop'], check=True)
+        break
+    time.sleep(0.005)
+";
+
+/// What becomes of an agent in the background on this signal; `logged` is what it writes where it lives on.
+fn on_signal(signal: &str, logged: &str) -> String {
+    let place = Place::new();
+    let mut reaper = place.scratch.command("python3");
+    reaper.args(["-c", REAPER]).arg(crate::support::myagent()).arg(signal);
+    reaper.arg(place.socket.with_file_name("agent.log")).arg(logged).env("MYAGENT_SOCK", &place.socket);
+    let (status, out, error) = run(&mut reaper);
+    assert_eq!(status, 0, "{error}");
+    assert!(!place.socket.exists(), "{signal} leaves the socket");
+    out.trim().to_owned()
+}
+
+#[test]
+#[ignore = "needs python3: it adopts the agent, to hear its status"]
+fn term_and_int_end_it_cleanly() {
+    for signal in ["SIGTERM", "SIGINT"] {
+        assert_eq!(on_signal(signal, "never logged"), "0", "{signal}");
+    }
+}
+
+#[test]
+#[ignore = "needs python3: it adopts the agent, to hear its status"]
+fn hup_is_ignored_and_logged() {
+    assert_eq!(on_signal("SIGHUP", "SIGHUP ignored"), "lives");
+}
+
+#[test]
+#[ignore = "needs python3: it adopts the agent, to hear its status"]
+fn usr1_forgets_all_keys_and_no_more() {
+    assert_eq!(on_signal("SIGUSR1", "all keys forgotten on SIGUSR1"), "lives");
+}
