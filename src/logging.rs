@@ -18,8 +18,12 @@ use tracing::level_filters::LevelFilter;
 /// runtime directory that lies in memory.
 const MAX_LOG: u64 = 1024 * 1024;
 
-/// Events that wait for a slow terminal, reader or disk; more are dropped. Some hundred kilobytes.
-const MOST_WAITING: usize = 1024;
+/// Events that wait for a slow terminal, reader or disk; more are dropped. Half a megabyte.
+const MOST_WAITING: usize = 4096;
+
+/// How long the first event waits for others to be written with it: under load a line then costs its connection
+/// no waking of another thread.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// How long the end waits for the last events to be read: well within the second that it may take.
 const FLUSH_LIMIT: Duration = Duration::from_millis(100);
@@ -82,7 +86,7 @@ impl Queue {
             let mut batch = Vec::new();
             while let Ok(first) = items.recv() {
                 let mut flushes = Vec::new();
-                // What came meanwhile goes with it: under load a line costs no system call of its own.
+                std::thread::sleep(GATHER);
                 for item in std::iter::once(first).chain(items.try_iter().take(MOST_WAITING)) {
                     match item {
                         Item::Event(event) => batch.extend(event),
