@@ -19,7 +19,7 @@ const ROUNDS: u32 = if cfg!(fuzzing) { 1 } else { 16 };
 const UNLOCK_DELAY: Duration = Duration::from_millis(100);
 
 /// The most that a password waits (OpenSSH's figure).
-pub const MOST_UNLOCK_DELAY: Duration = Duration::from_secs(10);
+const MOST_UNLOCK_DELAY: Duration = Duration::from_secs(10);
 
 /// A password's hash and its salt.
 pub struct PasswordHash {

@@ -14,7 +14,7 @@ mod refusal;
 mod session;
 
 pub use keyring::{Identity, Keyring};
-pub use lock::{MOST_UNLOCK_DELAY, PasswordHash};
+pub use lock::PasswordHash;
 pub use moment::Moment;
 pub use policy::Permit;
 pub use refusal::{Refusal, Refusals};
@@ -52,8 +52,6 @@ pub struct Agent {
     keyring: Keyring,
     lock: Lock,
     refusals: Refusals,
-    /// Life of keys that come without one.
-    default_lifetime: Option<Duration>,
 }
 
 impl Agent {
@@ -154,7 +152,7 @@ impl Agent {
         });
         let identity = Identity {
             comment,
-            expires: lifetime.or(self.default_lifetime).map(|life| now + life),
+            expires: lifetime.map(|life| now + life),
             confirm: add.constraints.contains(&Constraint::Confirm),
             fingerprint: imported.fingerprint,
             certificate: imported.certificate,

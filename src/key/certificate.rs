@@ -4,10 +4,7 @@
 //! is passed over by its length.
 #![forbid(unsafe_code)]
 
-use crate::message::{Curve, DecodeError, Reader, put_string};
-
-/// What makes a plain type's name a certificate's.
-const ENDING: &str = "-cert-v01@openssh.com";
+use crate::message::{CERTIFICATE, Curve, DecodeError, Reader, put_string};
 
 /// A certificate, taken apart. It borrows from the bytes that came.
 pub(super) struct Certificate<'f> {
@@ -29,7 +26,7 @@ impl<'f> Certificate<'f> {
         const NO_TYPE: DecodeError = DecodeError::Invalid("the certificate is of no known type");
         let mut reader = Reader::new(blob);
         let full = std::str::from_utf8(reader.string()?).map_err(|_| NO_TYPE)?;
-        let key_type = full.strip_suffix(ENDING).ok_or(NO_TYPE)?;
+        let key_type = full.strip_suffix(CERTIFICATE).ok_or(NO_TYPE)?;
         let fields = match key_type {
             "ssh-ed25519" => 1,
             "ssh-rsa" => 2,
@@ -69,7 +66,7 @@ fn read_statement<'f>(reader: &mut Reader<'f>) -> Result<&'f [u8], DecodeError> 
     read_strings(extensions, 2)?;
     let authority = reader.string()?;
     let kind = Reader::new(authority).string()?;
-    if kind.ends_with(ENDING.as_bytes()) {
+    if kind.ends_with(CERTIFICATE.as_bytes()) {
         return Err(DecodeError::Invalid("the certificate's authority is itself certified"));
     }
     Ok(authority)

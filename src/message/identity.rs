@@ -78,8 +78,8 @@ const P521_ORDER: [u8; 66] = [
     0x64, 0x09,
 ];
 
-/// What follows a plain type's name makes it a certificate's.
-const CERTIFICATE: &str = "-cert-v01@openssh.com";
+/// What makes a plain type's name a certificate's.
+pub const CERTIFICATE: &str = "-cert-v01@openssh.com";
 
 /// The public half of an ECDSA key.
 pub enum EcdsaPublic<'f> {

@@ -11,7 +11,7 @@ mod reader;
 mod reply;
 mod request;
 
-pub use identity::{AddIdentity, Constraint, Curve, EcdsaPublic, PrivateKey, RsaPublic};
+pub use identity::{AddIdentity, CERTIFICATE, Constraint, Curve, EcdsaPublic, PrivateKey, RsaPublic};
 pub use reader::{Reader, put_mpint, put_string, put_u32};
 pub use reply::{Listed, Reply};
 pub use request::Request;
