@@ -2,7 +2,7 @@
 
 use crate::client::{Client, require};
 use crate::keys::{ED25519, Key, Kind, SIGNER, for_every_kind};
-use crate::sshd::Sshd;
+use crate::sshd::{Sshd, two_logins_with_every_kind};
 use crate::support::run;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -67,16 +67,7 @@ fn git_clone_and_git_push_with_every_key_type() {
     client.configure(&[("127.0.0.1", &sshd, "")]);
     let served = served_repository(&client);
     let url = format!("ssh://{}{}", sshd.authority(&client), served.display());
-    for_every_kind(|kind| {
-        client.clear();
-        let name = kind.slug();
-        let key = Key::make(&client, &name, kind);
-        sshd.authorize(&[key.authorized_line(&client)]);
-        client.load(&key);
-        let before = sshd.logins();
-        clone_and_push(&client, &url, &served, &name);
-        sshd.assert_logins(&client, before, 2, &key);
-    });
+    two_logins_with_every_kind(&client, &sshd, |name| clone_and_push(&client, &url, &served, name));
 }
 
 #[test]

@@ -2,8 +2,7 @@
 
 use crate::client::{Client, require};
 use crate::git::{clone_and_push, served_repository};
-use crate::keys::{Key, for_every_kind};
-use crate::sshd::Sshd;
+use crate::sshd::{Sshd, two_logins_with_every_kind};
 use crate::support::wait_until;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -96,14 +95,5 @@ fn git_clone_and_git_push_through_haproxy_on_port_7999() {
     let served = served_repository(&client);
     let url = format!("ssh://{}@127.0.0.1:{PORT}{}", client.user(), served.display());
     let _haproxy = Haproxy::start(&client, &sshd);
-    for_every_kind(|kind| {
-        client.clear();
-        let name = kind.slug();
-        let key = Key::make(&client, &name, kind);
-        sshd.authorize(&[key.authorized_line(&client)]);
-        client.load(&key);
-        let before = sshd.logins();
-        clone_and_push(&client, &url, &served, &name);
-        sshd.assert_logins(&client, before, 2, &key);
-    });
+    two_logins_with_every_kind(&client, &sshd, |name| clone_and_push(&client, &url, &served, name));
 }

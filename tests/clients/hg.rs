@@ -1,8 +1,7 @@
 //! `hg clone` and `hg push` over sshd, with `ssh -C` as Mercurial's own documentation advises.
 
 use crate::client::{Client, require};
-use crate::keys::{Key, for_every_kind};
-use crate::sshd::Sshd;
+use crate::sshd::{Sshd, two_logins_with_every_kind};
 use crate::support::run;
 use std::path::Path;
 
@@ -28,18 +27,12 @@ fn hg_clone_and_hg_push_over_compressed_ssh_with_every_key_type() {
     let (here, served) = (client.scratch.path(""), client.scratch.path("served"));
     hg(&client, &here, &["init", served.to_str().unwrap()]);
     let url = format!("ssh://{}/{}", sshd.authority(&client), served.display());
-    for_every_kind(|kind| {
-        client.clear();
-        let name = kind.slug();
-        let key = Key::make(&client, &name, kind);
-        sshd.authorize(&[key.authorized_line(&client)]);
-        client.load(&key);
-        let (before, work) = (sshd.logins(), client.scratch.path(&format!("work-{name}")));
+    two_logins_with_every_kind(&client, &sshd, |name| {
+        let work = client.scratch.path(&format!("work-{name}"));
         hg(&client, &here, &["clone", &url, work.to_str().unwrap()]);
-        std::fs::write(work.join(&name), "text").unwrap();
-        hg(&client, &work, &["commit", "-A", "-m", &name]);
+        std::fs::write(work.join(name), "text").unwrap();
+        hg(&client, &work, &["commit", "-A", "-m", name]);
         hg(&client, &work, &["push"]);
         assert_eq!(hg(&client, &served, &["log", "-r", "tip", "-T", "{desc}"]), name, "what was pushed");
-        sshd.assert_logins(&client, before, 2, &key);
     });
 }

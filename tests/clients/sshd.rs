@@ -2,7 +2,7 @@
 //! directory. What it logs proves which key logged in.
 
 use crate::client::{Client, print_end, require};
-use crate::keys::Key;
+use crate::keys::{Key, for_every_kind};
 use crate::support::{private_dir, run, wait_until};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
@@ -167,6 +167,21 @@ impl Drop for Sshd {
         let _ = kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGTERM);
         let _ = self.child.wait();
     }
+}
+
+/// For every kind of key: it is alone in the agent, `work` is done under the kind's name, and took two logins, each
+/// by that key.
+pub fn two_logins_with_every_kind(client: &Client, sshd: &Sshd, work: impl Fn(&str)) {
+    for_every_kind(|kind| {
+        client.clear();
+        let name = kind.slug();
+        let key = Key::make(client, &name, kind);
+        sshd.authorize(&[key.authorized_line(client)]);
+        client.load(&key);
+        let before = sshd.logins();
+        work(&name);
+        sshd.assert_logins(client, before, 2, &key);
+    });
 }
 
 fn write_config(client: &Client, program: &Path, dir: &Path, port: u16) {
