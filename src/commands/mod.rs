@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod probe;
+mod serve;
 mod shell;
 mod start;
 mod status;

@@ -7,18 +7,14 @@
 
 use super::print;
 use super::probe::{self, Found};
+use super::serve::{self, Birth};
 use crate::cli::{Level, SecretMemory, Shell, Start};
 use crate::error::Error;
 use crate::platform::hibernation;
 use crate::platform::lock::{Attempt, InstanceLock};
 use crate::platform::paths::{self, Candidate, Environment, Places};
-use crate::platform::process::{self, Reporter, Side};
-use crate::server::{self, Config, Mode};
+use crate::platform::process::{self, Side};
 use crate::vault::Wish;
-use crate::{logging, platform};
-use std::io::IsTerminal;
-use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -43,20 +39,24 @@ pub(super) fn run(options: &Start) -> Result<(), Error> {
         Settled::Agent(socket) => return print(&shell.lines(&socket.to_string_lossy(), None)),
         Settled::Ours(places, lock) => (places, lock),
     };
-    let level = Level::choose(options.log)?;
-    let secret_memory = wish(options.secret_memory);
+    let birth = Birth {
+        lock,
+        level: Level::choose(options.log)?,
+        secret_memory: wish(options.secret_memory),
+        places,
+    };
     if options.foreground {
-        return foreground(places, lock, shell, level, secret_memory);
+        return serve::foreground(birth, shell);
     }
-    let line = |pid| shell.lines(&places.socket.to_string_lossy(), Some(pid));
+    let line = |pid| shell.lines(&birth.places.socket.to_string_lossy(), Some(pid));
     match process::daemonize()? {
         Side::Starter(report) => {
             // Ours is only a copy now; the agent's keeps the lock.
-            drop(lock);
+            drop(birth.lock);
             print(&line(report.wait()?))
         }
         Side::Daemon(reporter) => {
-            daemon(places, lock, level, secret_memory, reporter);
+            serve::daemon(birth, reporter);
             Ok(())
         }
     }
@@ -99,75 +99,4 @@ fn settle(candidates: &[Candidate]) -> Result<Settled, Error> {
         std::thread::sleep(pause);
         pause = (pause * 2).min(PAUSES.1);
     }
-}
-
-/// Serves in this process and this terminal, or as a service.
-fn foreground(
-    mut places: Places,
-    lock: InstanceLock,
-    shell: Shell,
-    level: Level,
-    secret_memory: Wish,
-) -> Result<(), Error> {
-    let service = is_service();
-    places.log = None;
-    process::reset_signals();
-    let closed = process::close_inherited(&[lock.as_fd()]);
-    let mut measures = platform::harden();
-    measures.push(closed);
-    let _log = logging::to_stderr(level.into(), !service);
-    let line = shell.lines(&places.socket.to_string_lossy(), None);
-    let mode = if !service && on_terminal() { Mode::Terminal } else { Mode::Service };
-    server::run(Config { places, mode, measures, secret_memory, lock }, || {
-        // Nobody may be reading, and the agent serves all the same.
-        let _ = if service { Ok(()) } else { print(&line) };
-    })
-}
-
-/// Serves in a process that belongs to nobody. Its status is of no interest to anyone; its log is.
-fn daemon(mut places: Places, lock: InstanceLock, level: Level, secret_memory: Wish, reporter: Reporter) {
-    process::reset_signals();
-    let closed = process::close_inherited(&[lock.as_fd(), reporter.as_fd()]);
-    if let Err(error) = process::detach() {
-        return reporter.failed(&error);
-    }
-    let mut measures = platform::harden();
-    measures.push(closed);
-    lock.record(&places.socket);
-    // An agent without a log is better than none.
-    let wanted = places.log.take().filter(|_| level != Level::Off);
-    let log = wanted.and_then(|path| Some((logging::to_file(level.into(), &path).ok()?, path)));
-    let _log = log.map(|(flush, path)| {
-        places.log = Some(path);
-        flush
-    });
-    let mut reporter = Some(reporter);
-    let ready = || reporter.take().map(Reporter::ready).unwrap_or_default();
-    if let Err(error) =
-        server::run(Config { places, mode: Mode::Daemon, measures, secret_memory, lock }, ready)
-    {
-        tracing::error!("{error}");
-        if let Some(reporter) = reporter {
-            reporter.failed(&error);
-        }
-    }
-}
-
-/// Whether a person's terminal is at any end: its hangup then ends the agent. Without one a supervisor or a
-/// script runs it, to which a hangup means to read its settings anew.
-fn on_terminal() -> bool {
-    std::io::stdin().is_terminal() || std::io::stdout().is_terminal() || std::io::stderr().is_terminal()
-}
-
-/// Whether a service manager runs this very process and its journal takes the output. The variables alone say
-/// nothing: a terminal inherits them from the session's services.
-fn is_service() -> bool {
-    let set_for_us = |name, value: String| std::env::var(name).is_ok_and(|set| set == value);
-    let journal = |path: &str| {
-        std::fs::metadata(path)
-            .is_ok_and(|meta| set_for_us("JOURNAL_STREAM", format!("{}:{}", meta.dev(), meta.ino())))
-    };
-    set_for_us("SYSTEMD_EXEC_PID", std::process::id().to_string())
-        || journal("/dev/stdout")
-        || journal("/dev/stderr")
 }

@@ -10,6 +10,7 @@ mod accept;
 mod answer;
 mod control;
 mod expiry;
+mod signals;
 mod unlock;
 
 use std::sync::atomic::AtomicUsize;
@@ -17,7 +18,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use interprocess::local_socket::tokio::Listener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::agent::Agent;
@@ -123,7 +123,7 @@ pub fn run(mut config: Config, ready: impl FnOnce()) -> Result<(), Error> {
 }
 
 async fn serve(shared: &Arc<Shared>, ready: impl FnOnce()) -> Result<(), Error> {
-    let mut signals = Signals::new().map_err(|error| Error::io("catch signals", error))?;
+    let mut signals = signals::Signals::new().map_err(|error| Error::io("catch signals", error))?;
     let Config { places, lock, .. } = &shared.config;
     let agent = platform::listen(&places.socket, lock)?;
     let bound = Unlink(agent);
@@ -171,48 +171,4 @@ fn secret_memory(wish: Wish, kind: Kind) -> Measure {
         }
     };
     Measure { name: "secret memory".to_owned(), state, detail: detail.to_owned() }
-}
-
-/// The signals that mean something to an agent.
-struct Signals {
-    term: Signal,
-    int: Signal,
-    hup: Signal,
-    usr1: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-            hup: signal(SignalKind::hangup())?,
-            usr1: signal(SignalKind::user_defined1())?,
-        })
-    }
-
-    /// Returns when the agent is to end.
-    async fn until_stop(&mut self, shared: &Shared) {
-        loop {
-            let name = tokio::select! {
-                _ = self.term.recv() => "SIGTERM",
-                _ = self.int.recv() => "SIGINT",
-                () = shared.stop.notified() => "stop",
-                _ = self.hup.recv() => {
-                    if shared.config.mode != Mode::Terminal {
-                        tracing::info!("SIGHUP ignored");
-                        continue;
-                    }
-                    "SIGHUP"
-                }
-                _ = self.usr1.recv() => {
-                    let keys = shared.agent().forget_all();
-                    tracing::info!(keys, "all keys forgotten on SIGUSR1");
-                    continue;
-                }
-            };
-            tracing::info!("ending on {name}");
-            return;
-        }
-    }
 }
