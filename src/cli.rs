@@ -11,7 +11,8 @@ pub const SECTIONS: [(&str, &str); 3] = [
         "Exit status",
         "0  done; or: an agent is running
 1  no agent is running; or: it failed, and the message says why
-2  the command line or a setting could not be understood",
+2  the command line or a setting could not be understood
+3  start --foreground, activated by a service manager: another agent is there",
     ),
     (
         "Environment",
@@ -55,6 +56,24 @@ pub enum Command {
     Stop,
     /// Say whether an agent is running, and what it holds
     Status(Status),
+    /// Hand the running agent's keys over to the program that now lies where it was started from
+    Restart,
+    /// Succeed where no agent of this user and host is there: for the socket unit, which would unlink its socket
+    Guard,
+    /// The other side of `restart`: go on with what is behind these descriptors
+    #[command(hide = true)]
+    Resume(Resume),
+}
+
+/// The options of `myagent resume`, which only an agent runs.
+#[derive(Debug, clap::Args)]
+pub struct Resume {
+    /// Read the state, say so, and end
+    #[arg(long)]
+    pub check: bool,
+    /// The numbers of the state, the key's passage, the agent socket, the control socket and the lock
+    #[arg(value_delimiter = ',', required = true)]
+    pub descriptors: Vec<i32>,
 }
 
 /// The options of `myagent start`.
@@ -69,6 +88,10 @@ pub struct Start {
     /// Which memory a newly started agent keeps its secrets in [default: auto]
     #[arg(long, value_name = "KIND")]
     pub secret_memory: Option<SecretMemory>,
+    /// Let `myagent restart` give the keys to a program that is yours, not root's: whoever can replace its file can
+    /// take them
+    #[arg(long)]
+    pub trust_own_binary: bool,
     /// How much a newly started agent logs [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log: Option<Level>,

@@ -40,6 +40,8 @@ pub enum Op {
     Status,
     /// End; the connection closes when the sockets are gone.
     Stop,
+    /// Hand everything over to the program that now lies where the agent was started from.
+    Restart,
 }
 
 /// What an agent answers.
@@ -53,6 +55,11 @@ pub enum Reply {
     Stopping {
         /// The agent's process.
         pid: u32,
+    },
+    /// To [`Op::Restart`]: the next program was tried out and takes over now.
+    Restarting {
+        /// As [`Status::handovers`] was until now.
+        handovers: u32,
     },
     /// To what cannot be done.
     Refused {
@@ -86,6 +93,15 @@ pub struct Status {
     pub log: Option<String>,
     /// The last few refusals, the newest last.
     pub refusals: Vec<String>,
+    /// The program that a restart looks for.
+    #[serde(default)]
+    pub program: String,
+    /// How often the state was handed over to another program.
+    #[serde(default)]
+    pub handovers: u32,
+    /// Why the last attempt at that changed nothing.
+    #[serde(default)]
+    pub restart_failure: Option<String>,
 }
 
 /// One key, as `ssh-add -l` would name it.
@@ -149,6 +165,15 @@ impl Connection {
         let timed = stream.set_recv_timeout(Some(PATIENCE)).and(stream.set_send_timeout(Some(PATIENCE)));
         timed.map_err(|e| Error::io("set a time limit", e))?;
         Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    /// The longest that a reply may take, where that is more than usual.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn set_patience(&self, patience: Duration) -> Result<(), Error> {
+        let set = self.stream.get_ref().set_recv_timeout(Some(patience));
+        set.map_err(|e| Error::io("set a time limit", e))
     }
 
     /// One request, one reply. A reply of [`Reply::Refused`] becomes [`Error::Refused`].

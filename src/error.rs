@@ -15,6 +15,9 @@ pub const STATUS_FAILED: u8 = 1;
 /// Exit status of a command line or setting that cannot be understood.
 pub const STATUS_USAGE: u8 = 2;
 
+/// Exit status of an activated agent that finds another one in its place: a service manager is not to try again.
+pub const STATUS_OCCUPIED: u8 = 3;
+
 /// Why a command ended without doing what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -52,6 +55,25 @@ pub enum Error {
         /// What the holder wrote into the lock file about itself.
         holder: String,
     },
+    /// An activated agent found the lock held.
+    #[error("another agent is in this one's place: {holder} holds {}", lock.display())]
+    Occupied {
+        /// The lock file.
+        lock: PathBuf,
+        /// What the holder wrote into the lock file about itself.
+        holder: String,
+    },
+    /// `guard` found an agent.
+    #[error("an agent of yours is there: {holder} holds {}", lock.display())]
+    Guarded {
+        /// The lock file.
+        lock: PathBuf,
+        /// What the holder wrote into the lock file about itself.
+        holder: String,
+    },
+    /// A restart changed nothing.
+    #[error("not restarted, the agent goes on as it is: {0}")]
+    NotRestarted(String),
     /// The agent was told to stop, and is still there.
     #[error("the agent (pid {pid}) was told to stop and is still there")]
     StillRunning {
@@ -153,6 +175,10 @@ impl Error {
             Self::Held { .. } => {
                 "set MYAGENT_SOCK to that agent's socket, or to another path for a second agent"
             }
+            Self::Occupied { .. } | Self::Guarded { .. } => {
+                "it keeps its keys; to let the service take over: myagent stop && systemctl --user start \
+                 myagent.socket"
+            }
             Self::StillRunning { .. } => "see what it does: myagent status",
             Self::TooLong { .. } | Self::Unprintable { .. } => {
                 "set MYAGENT_SOCK to a shorter, plain path in a directory of mode 0700"
@@ -171,6 +197,7 @@ impl Error {
     pub fn status(&self) -> u8 {
         match self {
             Self::Setting { .. } => STATUS_USAGE,
+            Self::Occupied { .. } => STATUS_OCCUPIED,
             _ => STATUS_FAILED,
         }
     }

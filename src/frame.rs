@@ -52,8 +52,8 @@ pub enum FrameError {
     Io(#[from] std::io::Error),
 }
 
-/// Receives one message, without its length. None where the peer ends the connection between messages; it
-/// may take for ever to begin one.
+/// Receives one message, without its length. None where the peer ends the connection between messages, or `closing`
+/// is over before one has begun; the peer may take for ever to begin one.
 ///
 /// # Errors
 /// [`FrameError`]; the connection is of no use afterwards.
@@ -61,9 +61,15 @@ pub async fn read<R: AsyncRead + Unpin>(
     stream: &mut R,
     vault: &Vault,
     intake: &Intake,
+    closing: impl Future<Output = ()>,
 ) -> Result<Option<SecretBuf>, FrameError> {
     let mut head = [0; LEN_BYTES + 1];
-    let begun = stream.read(&mut head).await?;
+    let begun = tokio::select! {
+        // What has arrived is read, and answered.
+        biased;
+        begun = stream.read(&mut head) => begun?,
+        () = closing => 0,
+    };
     if begun == 0 {
         return Ok(None);
     }

@@ -6,11 +6,11 @@
 #![forbid(unsafe_code)]
 
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 
@@ -33,12 +33,12 @@ pub fn to_stderr(level: LevelFilter, times: bool) -> Flush {
     start(level, times, |event| io::stderr().write_all(event))
 }
 
-/// Logs to the file at `path`, which starts empty, until the end of what it returns.
+/// Logs to the file at `path` until the end of what it returns. The file starts empty, unless it is `continued`.
 ///
 /// # Errors
 /// The system's, where there can be no such file.
-pub fn to_file(level: LevelFilter, path: &Path) -> io::Result<Flush> {
-    let mut log = BoundedLog::create(path)?;
+pub fn to_file(level: LevelFilter, path: &Path, continued: bool) -> io::Result<Flush> {
+    let mut log = if continued { BoundedLog::go_on(path) } else { BoundedLog::create(path) }?;
     Ok(start(level, true, move |event| log.append(event)))
 }
 
@@ -48,13 +48,25 @@ fn start(
     write: impl FnMut(&[u8]) -> io::Result<()> + Send + 'static,
 ) -> Flush {
     let queue = Queue::new(write);
-    let flush = Flush(queue.0.clone());
+    // Set once: a second log is none, as below.
+    let _ = LOG.set(queue.0.clone());
     let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false);
     let builder = builder.with_ansi(false).log_internal_errors(false).with_writer(Arc::new(queue));
     // Fails only where a log is set up already, which then stays.
     let _ = if times { builder.try_init() } else { builder.without_time().try_init() };
     log_panics();
-    flush
+    Flush(())
+}
+
+/// The queue of the log, where there is one.
+static LOG: OnceLock<SyncSender<Item>> = OnceLock::new();
+
+/// Waits a moment until what was logged is written.
+pub fn flush() {
+    let (done, wait) = sync_channel(1);
+    if LOG.get().is_some_and(|queue| queue.try_send(Item::Flush(done)).is_ok()) {
+        let _ = wait.recv_timeout(FLUSH_LIMIT);
+    }
 }
 
 fn log_panics() {
@@ -77,7 +89,7 @@ enum Item {
 /// Waits a moment, when dropped, until what was logged is written.
 #[derive(Debug)]
 #[must_use]
-pub struct Flush(SyncSender<Item>);
+pub struct Flush(());
 
 impl Queue {
     fn new(mut write: impl FnMut(&[u8]) -> io::Result<()> + Send + 'static) -> Self {
@@ -120,10 +132,7 @@ impl Write for &Queue {
 
 impl Drop for Flush {
     fn drop(&mut self) {
-        let (done, wait) = sync_channel(1);
-        if self.0.try_send(Item::Flush(done)).is_ok() {
-            let _ = wait.recv_timeout(FLUSH_LIMIT);
-        }
+        flush();
     }
 }
 
@@ -137,7 +146,13 @@ struct BoundedLog {
 
 impl BoundedLog {
     fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), file: open(path)?, written: 0 })
+        Ok(Self { path: path.to_owned(), file: open(path, true)?, written: 0 })
+    }
+
+    fn go_on(path: &Path) -> io::Result<Self> {
+        let mut file = open(path, false)?;
+        let written = file.seek(SeekFrom::End(0))?;
+        Ok(Self { path: path.to_owned(), file, written })
     }
 
     /// Writes whole events, into a new file where it would pass the bound.
@@ -146,19 +161,19 @@ impl BoundedLog {
             let mut old = self.path.clone().into_os_string();
             old.push(".old");
             std::fs::rename(&self.path, old)?;
-            (self.file, self.written) = (open(&self.path)?, 0);
+            (self.file, self.written) = (open(&self.path, true)?, 0);
         }
         self.written = self.written.saturating_add(event.len() as u64);
         self.file.write_all(event)
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
+fn open(path: &Path, empty: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options
         .write(true)
         .create(true)
-        .truncate(true)
+        .truncate(empty)
         .mode(0o600)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
     let file = options.open(path)?;
@@ -189,5 +204,8 @@ mod tests {
         }
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+        let before = std::fs::metadata(&path).unwrap().len();
+        BoundedLog::go_on(&path).unwrap().append(&line).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), before + 1000);
     }
 }

@@ -11,6 +11,9 @@ use aws_lc_rs::rand;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::message::{DecodeError, Reader, put_string, put_u32};
+use crate::vault::{Record, Vault, VaultError};
+
 /// Rounds of bcrypt_pbkdf: what ssh-keygen long used for key files, some tenth of a second. A fuzzer, which
 /// looks for other things, must not spend its time here.
 const ROUNDS: u32 = if cfg!(fuzzing) { 1 } else { 16 };
@@ -39,6 +42,53 @@ impl PasswordHash {
     /// True where `password` is the one that was hashed. As slow as [`PasswordHash::new`].
     pub fn matches(&self, password: &[u8]) -> bool {
         hash(password, &self.salt).is_some_and(|hash| bool::from(hash.ct_eq(&*self.hash)))
+    }
+}
+
+/// Salt and hash, in this order.
+const SAVED_LEN: usize = 16 + 32;
+
+impl Lock {
+    /// Appends the lock: a sealed hash where it is closed, and the failures.
+    ///
+    /// # Errors
+    /// [`VaultError`], where the hash cannot be sealed.
+    pub(super) fn save(&self, vault: &Vault, out: &mut Vec<u8>) -> Result<(), VaultError> {
+        out.push(u8::from(self.hash.is_some()));
+        if let Some(hash) = &self.hash {
+            let mut plain = vault.buffer(SAVED_LEN);
+            plain.extend(&hash.salt);
+            plain.extend(&*hash.hash);
+            let record = vault.seal(&plain)?;
+            let (nonce, sealed) = record.parts();
+            put_string(out, nonce);
+            put_string(out, sealed);
+        }
+        put_u32(out, self.failures);
+        Ok(())
+    }
+
+    /// Reads what [`Lock::save`] wrote. Whatever cannot be read is an error: a lock is never taken for open.
+    ///
+    /// # Errors
+    /// [`DecodeError`]
+    pub(super) fn load(reader: &mut Reader<'_>, vault: &Vault) -> Result<Self, DecodeError> {
+        let unreadable = DecodeError::Invalid("the lock cannot be read");
+        let hash = if reader.bool()? {
+            let record = Record::from_parts(reader.string()?, reader.string()?);
+            let opened = record.and_then(|record| {
+                let split = |plain: &[u8]| {
+                    let (salt, hash) = plain.split_at_checked(16)?;
+                    let (salt, hash) = (salt.try_into().ok()?, Zeroizing::new(hash.try_into().ok()?));
+                    Some(PasswordHash { salt, hash })
+                };
+                vault.open(&record, split).ok()?
+            });
+            Some(Arc::new(opened.ok_or(unreadable)?))
+        } else {
+            None
+        };
+        Ok(Self { hash, failures: reader.u32()? })
     }
 }
 

@@ -12,6 +12,7 @@ mod moment;
 mod policy;
 mod refusal;
 mod session;
+mod state;
 
 pub use keyring::{Identity, Keyring};
 pub use lock::PasswordHash;

@@ -60,10 +60,14 @@ pub struct Refusals(VecDeque<String>);
 
 impl Refusals {
     pub(super) fn keep(&mut self, session: &Session, refusal: &Refusal) {
+        self.push(format!("{session}: {refusal}"));
+    }
+
+    pub(super) fn push(&mut self, line: String) {
         if self.0.len() == MOST_KEPT {
             self.0.pop_front();
         }
-        self.0.push_back(format!("{session}: {refusal}"));
+        self.0.push_back(line);
     }
 
     /// Oldest first.

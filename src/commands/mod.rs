@@ -4,7 +4,11 @@
 //! standard error, and nothing goes there when all is well.
 #![forbid(unsafe_code)]
 
+mod guard;
 mod probe;
+mod restart;
+#[cfg(target_os = "linux")]
+mod resume;
 mod serve;
 mod shell;
 mod start;
@@ -37,6 +41,9 @@ pub fn main() -> ExitCode {
         Command::Start(options) => start::run(&options).map(|()| STATUS_OK),
         Command::Stop => stop::run().map(|()| STATUS_OK),
         Command::Status(options) => status::run(&options),
+        Command::Restart => restart::run().map(|()| STATUS_OK),
+        Command::Guard => guard::run().map(|()| STATUS_OK),
+        Command::Resume(options) => resume::run(&options).map(|()| STATUS_OK),
     };
     match done {
         Ok(status) => ExitCode::from(status),

@@ -6,16 +6,26 @@
 
 use super::print;
 use crate::cli::{Level, Shell};
+use crate::control::Measure;
 use crate::error::Error;
-use crate::platform::lock::InstanceLock;
-use crate::platform::paths::Places;
+use crate::platform::BoundSocket;
+use crate::platform::activation;
+use crate::platform::lock::{Attempt, InstanceLock};
+use crate::platform::paths::{self, Environment, Places};
 use crate::platform::process::{self, Reporter};
+use crate::platform::program::Program;
 use crate::server::{self, Config, Mode};
 use crate::vault::Wish;
 use crate::{logging, platform};
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
+
+/// How long an activated service waits for the lock: an agent that is just ending holds it a moment longer.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What an agent is born with: the right to be one, and the options of its start.
 pub(super) struct Birth {
@@ -27,49 +37,82 @@ pub(super) struct Birth {
     pub(super) level: Level,
     /// Which memory is to hold its secrets.
     pub(super) secret_memory: Wish,
+    /// The program that a restart looks for.
+    pub(super) program: Program,
+}
+
+impl Birth {
+    fn into_config(self, mode: Mode, measures: Vec<Measure>) -> Config {
+        let Self { places, lock, level, secret_memory, program } = self;
+        Config { places, mode, measures, secret_memory, lock, program, level: level.into() }
+    }
+}
+
+/// The place and the right of an activated agent: its socket is there already, and nobody is asked who answers on it.
+///
+/// # Errors
+/// [`Error::Occupied`] where another agent holds the lock, and for good.
+pub(super) fn activated(socket: &BoundSocket) -> Result<(Places, InstanceLock), Error> {
+    let environment = Environment { socket: Some(socket.path.clone().into()), ..Environment::current() };
+    let candidates = paths::candidates(&environment)?;
+    let place = paths::first_usable(&candidates)?;
+    let lock = place.lock()?;
+    let end = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match InstanceLock::try_acquire(lock)? {
+            Attempt::Acquired(held) => return Ok((place.places()?, held)),
+            Attempt::Held(holder) if Instant::now() >= end => {
+                return Err(Error::Occupied { lock: lock.to_owned(), holder: holder.to_string() });
+            }
+            Attempt::Held(_) => std::thread::sleep(PAUSE),
+        }
+    }
 }
 
 /// Serves in this process and this terminal, or as a service.
-pub(super) fn foreground(birth: Birth, shell: Shell) -> Result<(), Error> {
-    let Birth { mut places, lock, level, secret_memory } = birth;
+pub(super) fn foreground(
+    mut birth: Birth,
+    activated: Option<BoundSocket>,
+    shell: Shell,
+) -> Result<(), Error> {
     let service = is_service();
-    places.log = None;
+    birth.places.log = None;
     process::reset_signals();
-    let closed = process::close_inherited(&[lock.as_fd()]);
+    let mut keep = vec![birth.lock.as_fd()];
+    keep.extend(activated.as_ref().map(AsFd::as_fd));
+    let closed = process::close_inherited(&keep);
     let mut measures = platform::harden();
     measures.push(closed);
-    let _log = logging::to_stderr(level.into(), !service);
-    let line = shell.lines(&places.socket.to_string_lossy(), None);
+    let _log = logging::to_stderr(birth.level.into(), !service);
+    let line = shell.lines(&birth.places.socket.to_string_lossy(), None);
     let mode = if !service && on_terminal() { Mode::Terminal } else { Mode::Service };
-    server::run(Config { places, mode, measures, secret_memory, lock }, || {
+    server::run(birth.into_config(mode, measures), activated, || {
+        activation::ready();
         // Nobody may be reading, and the agent serves all the same.
         let _ = if service { Ok(()) } else { print(&line) };
     })
 }
 
 /// Serves in a process that belongs to nobody. Its status is of no interest to anyone; its log is.
-pub(super) fn daemon(birth: Birth, reporter: Reporter) {
-    let Birth { mut places, lock, level, secret_memory } = birth;
+pub(super) fn daemon(mut birth: Birth, reporter: Reporter) {
     process::reset_signals();
-    let closed = process::close_inherited(&[lock.as_fd(), reporter.as_fd()]);
+    let closed = process::close_inherited(&[birth.lock.as_fd(), reporter.as_fd()]);
     if let Err(error) = process::detach() {
         return reporter.failed(&error);
     }
     let mut measures = platform::harden();
     measures.push(closed);
-    lock.record(&places.socket);
+    birth.lock.record(&birth.places.socket);
     // An agent without a log is better than none.
-    let wanted = places.log.take().filter(|_| level != Level::Off);
-    let log = wanted.and_then(|path| Some((logging::to_file(level.into(), &path).ok()?, path)));
+    let wanted = birth.places.log.take().filter(|_| birth.level != Level::Off);
+    let log = wanted.and_then(|path| Some((logging::to_file(birth.level.into(), &path, false).ok()?, path)));
     let _log = log.map(|(flush, path)| {
-        places.log = Some(path);
+        birth.places.log = Some(path);
         flush
     });
     let mut reporter = Some(reporter);
     let ready = || reporter.take().map(Reporter::ready).unwrap_or_default();
-    if let Err(error) =
-        server::run(Config { places, mode: Mode::Daemon, measures, secret_memory, lock }, ready)
-    {
+    if let Err(error) = server::run(birth.into_config(Mode::Daemon, measures), None, ready) {
         tracing::error!("{error}");
         if let Some(reporter) = reporter {
             reporter.failed(&error);
@@ -85,7 +128,7 @@ fn on_terminal() -> bool {
 
 /// Whether a service manager runs this very process and its journal takes the output. The variables alone say
 /// nothing: a terminal inherits them from the session's services.
-fn is_service() -> bool {
+pub(super) fn is_service() -> bool {
     let set_for_us = |name, value: String| std::env::var(name).is_ok_and(|set| set == value);
     let journal = |path: &str| {
         std::fs::metadata(path)

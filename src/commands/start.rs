@@ -10,10 +10,12 @@ use super::probe::{self, Found};
 use super::serve::{self, Birth};
 use crate::cli::{Level, SecretMemory, Shell, Start};
 use crate::error::Error;
+use crate::platform::activation;
 use crate::platform::hibernation;
 use crate::platform::lock::{Attempt, InstanceLock};
 use crate::platform::paths::{self, Candidate, Environment, Places};
 use crate::platform::process::{self, Side};
+use crate::platform::program::Program;
 use crate::vault::Wish;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -33,20 +35,20 @@ enum Settled {
 
 pub(super) fn run(options: &Start) -> Result<(), Error> {
     let shell = Shell::choose(options.shell);
+    let activated = if options.foreground { activation::socket() } else { None };
+    if let Some(socket) = &activated {
+        let (places, lock) = serve::activated(socket)?;
+        return serve::foreground(birth(options, places, lock)?, activated, shell);
+    }
     let candidates = paths::candidates(&Environment::current())?;
     let (places, lock) = match settle(&candidates)? {
         Settled::Agent(socket) if options.foreground => return Err(Error::AlreadyRunning { socket }),
         Settled::Agent(socket) => return print(&shell.lines(&socket.to_string_lossy(), None)),
         Settled::Ours(places, lock) => (places, lock),
     };
-    let birth = Birth {
-        lock,
-        level: Level::choose(options.log)?,
-        secret_memory: wish(options.secret_memory),
-        places,
-    };
+    let birth = birth(options, places, lock)?;
     if options.foreground {
-        return serve::foreground(birth, shell);
+        return serve::foreground(birth, None, shell);
     }
     let line = |pid| shell.lines(&birth.places.socket.to_string_lossy(), Some(pid));
     match process::daemonize()? {
@@ -60,6 +62,13 @@ pub(super) fn run(options: &Start) -> Result<(), Error> {
             Ok(())
         }
     }
+}
+
+fn birth(options: &Start, places: Places, lock: InstanceLock) -> Result<Birth, Error> {
+    let program = Program::current(options.trust_own_binary)
+        .map_err(|error| Error::io("find this program's own file", error))?;
+    let (level, secret_memory) = (Level::choose(options.log)?, wish(options.secret_memory));
+    Ok(Birth { places, lock, level, secret_memory, program })
 }
 
 /// Hibernation is not taken from a machine that can do it, unless the user says so.

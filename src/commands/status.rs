@@ -59,6 +59,13 @@ fn table(status: &Status) -> String {
     row("pid", &status.pid.to_string());
     row("since", &local_time(status.started));
     row("version", &status.version);
+    row("program", &status.program);
+    if status.handovers > 0 {
+        row("restarted", &format!("{} times since", status.handovers));
+    }
+    if let Some(reason) = &status.restart_failure {
+        row("not restarted", reason);
+    }
     row("connections", &status.connections.to_string());
     row("log", status.log.as_deref().unwrap_or("standard error, or none"));
     row("locked", &locked);
@@ -160,6 +167,9 @@ mod tests {
             measures: vec![measure],
             log: None,
             refusals: vec!["no".into()],
+            program: "/p".into(),
+            handovers: 2,
+            restart_failure: Some("it ended".into()),
         };
         let text = table(&status);
         for part in [

@@ -1,3 +1,5 @@
+use std::future::pending;
+
 use super::*;
 use crate::vault::Wish;
 use tokio::io::duplex;
@@ -6,7 +8,7 @@ async fn receive(bytes: &[u8]) -> Result<Option<Vec<u8>>, FrameError> {
     let (mut near, mut far) = duplex(1 << 20);
     near.write_all(bytes).await.unwrap();
     drop(near);
-    let message = read(&mut far, &Vault::new(Wish::Memfd).unwrap(), &Intake::default()).await?;
+    let message = read(&mut far, &Vault::new(Wish::Memfd).unwrap(), &Intake::default(), pending()).await?;
     Ok(message.map(|message| message.to_vec()))
 }
 
@@ -48,7 +50,7 @@ fn secrets_go_into_the_region_and_others_do_not() {
         for (message_type, in_region) in [(17, true), (22, true), (25, true), (11, false), (13, false)] {
             let (mut near, mut far) = duplex(64);
             near.write_all(&[0, 0, 0, 3, message_type, 1, 2]).await.unwrap();
-            let message = read(&mut far, &vault, &intake).await.unwrap().unwrap();
+            let message = read(&mut far, &vault, &intake, pending()).await.unwrap().unwrap();
             assert_eq!(message.in_region(), in_region, "type {message_type}");
         }
     });
@@ -59,10 +61,10 @@ fn a_peer_that_stops_in_a_message_is_given_up_and_one_that_waits_before_it_is_no
     block_on(async {
         let (vault, intake) = (Vault::new(Wish::Memfd).unwrap(), Intake::default());
         let (mut near, mut far) = duplex(64);
-        let idle = timeout(PATIENCE * 100, read(&mut far, &vault, &intake)).await;
+        let idle = timeout(PATIENCE * 100, read(&mut far, &vault, &intake, pending())).await;
         assert!(idle.is_err());
         near.write_all(&[0, 0, 0, 3, 11]).await.unwrap();
-        let given_up = timeout(PATIENCE + PATIENCE / 2, read(&mut far, &vault, &intake)).await;
+        let given_up = timeout(PATIENCE + PATIENCE / 2, read(&mut far, &vault, &intake, pending())).await;
         assert!(matches!(given_up, Ok(Err(FrameError::Stalled))));
     });
 }
@@ -78,9 +80,9 @@ fn the_oldest_unfinished_message_goes_first() {
         let announce = [0, 0, 1, 0, 13];
         old.write_all(&[&announce[..], &[0; 59]].concat()).await.unwrap();
         new.write_all(&[&announce[..], &[0; 59]].concat()).await.unwrap();
-        let (first, second) = tokio::join!(read(&mut old_far, &vault, &intake), async {
+        let (first, second) = tokio::join!(read(&mut old_far, &vault, &intake, pending()), async {
             tokio::task::yield_now().await;
-            let reading = read(&mut new_far, &vault, &intake);
+            let reading = read(&mut new_far, &vault, &intake, pending());
             let finish = async {
                 tokio::task::yield_now().await;
                 new.write_all(&[0; 196]).await.unwrap();

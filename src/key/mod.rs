@@ -14,6 +14,7 @@ mod import;
 mod number;
 mod rsa;
 mod sign;
+mod state;
 mod verify;
 
 pub use import::{Imported, import};

@@ -12,7 +12,7 @@ mod reply;
 mod request;
 
 pub use identity::{AddIdentity, CERTIFICATE, Constraint, Curve, EcdsaPublic, PrivateKey, RsaPublic};
-pub use reader::{Reader, put_mpint, put_string, put_u32};
+pub use reader::{Reader, put_mpint, put_string, put_u32, put_u64};
 pub use reply::{Listed, Reply};
 pub use request::Request;
 

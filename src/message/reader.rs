@@ -53,6 +53,36 @@ impl<'f> Reader<'f> {
         Ok(u32::from_be_bytes(value))
     }
 
+    /// Eight bytes, big-endian.
+    ///
+    /// # Errors
+    /// [`DecodeError::Short`]
+    pub fn u64(&mut self) -> Result<u64, DecodeError> {
+        let mut value = [0; 8];
+        value.copy_from_slice(self.bytes(8)?);
+        Ok(u64::from_be_bytes(value))
+    }
+
+    /// A byte that is 0 or 1.
+    ///
+    /// # Errors
+    /// [`DecodeError::Short`], or [`DecodeError::Invalid`] for any other value.
+    pub fn bool(&mut self) -> Result<bool, DecodeError> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(DecodeError::Invalid("a yes or no is neither")),
+        }
+    }
+
+    /// A string of UTF-8.
+    ///
+    /// # Errors
+    /// [`DecodeError::Short`], or [`DecodeError::Invalid`] where it is none.
+    pub fn text(&mut self) -> Result<&'f str, DecodeError> {
+        std::str::from_utf8(self.string()?).map_err(|_| DecodeError::Invalid("a text is not UTF-8"))
+    }
+
     /// A string: its length, then as many bytes. Also an mpint, as it stands on the wire.
     ///
     /// # Errors
@@ -73,6 +103,11 @@ impl<'f> Reader<'f> {
 
 /// Appends four bytes, big-endian.
 pub fn put_u32(out: &mut Vec<u8>, value: u32) {
+    out.extend_from_slice(&value.to_be_bytes());
+}
+
+/// Appends eight bytes, big-endian.
+pub fn put_u64(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(&value.to_be_bytes());
 }
 

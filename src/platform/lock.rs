@@ -10,7 +10,7 @@ use crate::error::Error;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -72,13 +72,37 @@ impl InstanceLock {
         Err(Error::Unfit { path: path.to_owned(), reason: "something keeps replacing it".to_owned() })
     }
 
+    /// The lock that a predecessor of the same process held, by its descriptor.
+    ///
+    /// # Errors
+    /// [`Error::Unfit`] where it is not the lock file at `path`, or not locked by it.
+    pub fn inherited(descriptor: OwnedFd, path: &Path) -> Result<Self, Error> {
+        let file = File::from(descriptor);
+        // Locking again what is locked through this very descriptor changes nothing, and tells that it is so.
+        if unix::flock(&file).is_err() || !is_still(&file, path) {
+            return Err(Error::Unfit {
+                path: path.to_owned(),
+                reason: "it is not the lock that was held".to_owned(),
+            });
+        }
+        Ok(Self { file, path: path.to_owned() })
+    }
+
     /// Whether nobody holds the lock now. Takes it for a moment, but never makes the file.
     #[must_use]
     pub fn is_free(path: &Path) -> bool {
-        match OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path) {
+        match look(path) {
             Ok(file) => unix::flock(&file).is_ok(),
             Err(error) => error.kind() == io::ErrorKind::NotFound,
         }
+    }
+
+    /// Who holds the lock now; none where nobody does, or where there is no lock file. As [`InstanceLock::is_free`].
+    #[must_use]
+    pub fn holder(path: &Path) -> Option<Holder> {
+        let file = look(path).ok()?;
+        let held = unix::flock(&file).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        held.then(|| Holder::read(file))
     }
 
     /// Writes for people who holds the lock: this process, for the agent at `socket`.
@@ -108,6 +132,10 @@ impl Holder {
         let _ = file.take(MAX_NOTE).read_to_string(&mut note);
         Self { note: note.trim().chars().map(|c| if c.is_control() { '?' } else { c }).collect() }
     }
+}
+
+fn look(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
 }
 
 fn open(path: &Path) -> Result<File, Error> {

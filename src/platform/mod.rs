@@ -3,8 +3,11 @@
 //!
 //! Nothing here decides about keys, and nothing here reads a message. System calls that need `unsafe` are in `unix` and `linux` alone.
 
+pub mod activation;
 pub mod clock;
 pub mod directory;
+#[cfg(target_os = "linux")]
+pub mod handover;
 pub mod harden;
 pub mod hibernation;
 #[cfg(target_os = "linux")]
@@ -12,6 +15,7 @@ mod linux;
 pub mod lock;
 pub mod paths;
 pub mod process;
+pub mod program;
 pub mod socket;
 mod unix;
 

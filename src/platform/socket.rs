@@ -9,12 +9,14 @@ use crate::error::Error;
 use interprocess::local_socket::traits::StreamCommon;
 use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
-use nix::sys::socket::{self as raw, AddressFamily, SockFlag, SockType, UnixAddr, setsockopt, sockopt};
+use nix::sys::socket::{
+    self as raw, AddressFamily, SockFlag, SockType, UnixAddr, getsockopt, setsockopt, sockopt,
+};
 use nix::sys::time::TimeVal;
 use nix::unistd::geteuid;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -89,21 +91,42 @@ pub struct BoundSocket {
     pub listener: Listener,
     /// The socket's path.
     pub path: PathBuf,
-    /// Device and inode of that file.
-    pub identity: (u64, u64),
+    /// Device and inode of that file; none where a service manager made it, who removes it too.
+    pub identity: Option<(u64, u64)>,
 }
 
 impl BoundSocket {
     /// The listener for tokio, over a descriptor of its own. Needs a runtime.
     pub fn to_tokio(&self) -> io::Result<interprocess::local_socket::tokio::Listener> {
-        let Listener::UdSocket(listener) = &self.listener;
-        let descriptor = listener.as_fd().try_clone_to_owned()?;
+        let descriptor = self.as_fd().try_clone_to_owned()?;
         interprocess::os::unix::uds_local_socket::tokio::Listener::try_from(descriptor).map(Into::into)
     }
 
     /// Removes the file, if it still is the one that we made. To be called while the lock is held.
     pub fn unlink(&self) -> io::Result<()> {
-        unlink_if(&self.path, self.identity)
+        self.identity.map_or(Ok(()), |identity| unlink_if(&self.path, identity))
+    }
+
+    /// A listening socket that came with the program's start: from a service manager, which removes its file itself
+    /// (then without an identity), or from a predecessor.
+    ///
+    /// # Errors
+    /// `InvalidInput` where it is no listening socket with the path of a file.
+    pub fn inherited(socket: OwnedFd, identity: Option<(u64, u64)>) -> io::Result<Self> {
+        let listens = getsockopt(&socket, sockopt::AcceptConn)?
+            && getsockopt(&socket, sockopt::SockType)? == SockType::Stream;
+        let address = raw::getsockname::<UnixAddr>(socket.as_raw_fd())?;
+        let path = address.path().filter(|path| listens && path.is_absolute()).map(Path::to_owned);
+        let path = path.ok_or(io::ErrorKind::InvalidInput)?;
+        let listener = interprocess::os::unix::uds_local_socket::Listener::from(socket).into();
+        Ok(Self { listener, path, identity })
+    }
+}
+
+impl AsFd for BoundSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        let Listener::UdSocket(listener) = &self.listener;
+        listener.as_fd()
     }
 }
 
@@ -118,7 +141,7 @@ pub fn listen(path: &Path, _held: &InstanceLock) -> Result<BoundSocket, Error> {
     let options = ListenerOptions::new().name(name).mode(SOCKET_MODE).reclaim_name(false);
     let listener = options.create_sync().map_err(failed)?;
     let meta = std::fs::symlink_metadata(path).map_err(failed)?;
-    Ok(BoundSocket { listener, path: path.to_owned(), identity: (meta.dev(), meta.ino()) })
+    Ok(BoundSocket { listener, path: path.to_owned(), identity: Some((meta.dev(), meta.ino())) })
 }
 
 fn remove_dead(path: &Path) -> Result<(), Error> {

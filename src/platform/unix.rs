@@ -6,7 +6,9 @@ use nix::unistd::ForkResult;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 /// Takes an exclusive flock(2) without waiting; `WouldBlock` where another process has it.
 ///
@@ -45,6 +47,26 @@ pub fn reset_signals() {
         }
     }
     let _ = SigSet::empty().thread_set_mask();
+}
+
+/// Lets the program that `command` runs have these descriptors.
+pub(super) fn keep_open(command: &mut Command, descriptors: Vec<RawFd>) {
+    let keep = move || {
+        descriptors.iter().try_for_each(|&fd| {
+            // SAFETY: a system call without pointers.
+            Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) }).map(drop).map_err(io::Error::from)
+        })
+    };
+    // SAFETY: between fork and exec it makes system calls alone: no memory is taken, no lock.
+    unsafe { command.pre_exec(keep) };
+}
+
+/// Takes a descriptor that came with the program's start.
+pub(super) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: a system call without pointers; it fails where there is no such descriptor.
+    Errno::result(unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    // SAFETY: it is open, and the callers run before anything else in this process has opened or taken one.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Closes a descriptor that nothing in this process owns.

@@ -38,11 +38,11 @@ pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let (stream, peer) = next(&listener).await;
-        let shared = Arc::clone(&shared);
+        // From here on, not from the task's first turn: a handover waits for every connection that was accepted.
+        let connection = Connection::new(&shared, true);
         tokio::spawn(async move {
             let _place = place;
-            let _counted = Counted::new(&shared);
-            serve(&shared, stream, peer).await;
+            serve(&connection.shared, stream, peer).await;
         });
     }
 }
@@ -53,10 +53,10 @@ pub(super) async fn control(shared: Arc<Shared>, listener: Listener) {
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let (stream, _) = next(&listener).await;
-        let shared = Arc::clone(&shared);
+        let connection = Connection::new(&shared, false);
         tokio::spawn(async move {
             let _place = place;
-            control::serve(&shared, stream).await;
+            control::serve(&connection.shared, stream).await;
         });
     }
 }
@@ -83,9 +83,10 @@ async fn next(listener: &Listener) -> (Stream, Peer) {
 /// One client, from its first message to its last.
 async fn serve(shared: &Arc<Shared>, mut stream: Stream, peer: Peer) {
     let mut session = Session::new(peer.to_string());
+    let mut closing = shared.restart.closing();
     tracing::info!(peer = %session, "connected");
     loop {
-        let message = match frame::read(&mut stream, &shared.vault, &shared.intake).await {
+        let message = match frame::read(&mut stream, &shared.vault, &shared.intake, closing.wait()).await {
             Ok(Some(message)) => message,
             Ok(None) => break,
             Err(error) => {
@@ -102,18 +103,25 @@ async fn serve(shared: &Arc<Shared>, mut stream: Stream, peer: Peer) {
     tracing::debug!(peer = %session, "disconnected");
 }
 
-/// A connection in `status`'s count.
-struct Counted<'a>(&'a Shared);
+/// A connection that was accepted and is not closed yet.
+struct Connection {
+    shared: Arc<Shared>,
+    /// One of the agent socket's: `status` counts those.
+    client: bool,
+}
 
-impl<'a> Counted<'a> {
-    fn new(shared: &'a Shared) -> Self {
-        shared.connections.fetch_add(1, Ordering::Relaxed);
-        Self(shared)
+impl Connection {
+    fn new(shared: &Arc<Shared>, client: bool) -> Self {
+        shared.open.fetch_add(1, Ordering::Relaxed);
+        shared.connections.fetch_add(usize::from(client), Ordering::Relaxed);
+        Self { shared: Arc::clone(shared), client }
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for Connection {
     fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        self.shared.connections.fetch_sub(usize::from(self.client), Ordering::Relaxed);
+        self.shared.open.fetch_sub(1, Ordering::Release);
+        self.shared.restart.closed.notify_one();
     }
 }

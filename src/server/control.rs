@@ -1,6 +1,7 @@
 //! The agent's half of the control socket.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -9,6 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::time::timeout;
 
 use super::Shared;
+use super::restart::{self, Candidate};
 use crate::agent::{Identity, Moment};
 use crate::control::{KeyStatus, MAX_REQUEST, Op, Reply, Request, Status, VERSION};
 use crate::platform::clock;
@@ -20,15 +22,21 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MAX_COMMENT: usize = 1024;
 
 /// Answers the requests of one client, each a line.
-pub(super) async fn serve(shared: &Shared, stream: Stream) {
+pub(super) async fn serve(shared: &Arc<Shared>, stream: Stream) {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     let limit = MAX_REQUEST as u64;
-    let read = timeout(PATIENCE, (&mut stream).take(limit).read_until(b'\n', &mut line)).await;
-    if !matches!(read, Ok(Ok(_))) || line.last() != Some(&b'\n') {
+    let mut closing = shared.restart.closing();
+    let mut limited = (&mut stream).take(limit);
+    tokio::select! {
+        biased;
+        _ = timeout(PATIENCE, limited.read_until(b'\n', &mut line)) => {}
+        () = closing.wait() => {}
+    }
+    if line.last() != Some(&b'\n') {
         return;
     }
-    let reply = reply(shared, &line);
+    let (reply, candidate) = reply(shared, &line).await;
     let Ok(mut bytes) = serde_json::to_vec(&reply) else { return };
     bytes.push(b'\n');
     let _ = timeout(PATIENCE, stream.get_mut().write_all(&bytes)).await;
@@ -37,20 +45,27 @@ pub(super) async fn serve(shared: &Shared, stream: Stream) {
         // Held to the end of the process: the client learns by it that the agent is gone.
         std::future::pending::<()>().await;
     }
+    if let Some(candidate) = candidate {
+        shared.restart.go(candidate);
+    }
 }
 
-fn reply(shared: &Shared, line: &[u8]) -> Reply {
-    let request: Request = match serde_json::from_slice(line) {
-        Ok(request) => request,
-        Err(_) => return Reply::Refused { reason: "the request cannot be read".to_owned() },
+/// The answer; and for a restart the program that is to be executed once it has been sent.
+async fn reply(shared: &Arc<Shared>, line: &[u8]) -> (Reply, Option<Candidate>) {
+    let refused = |reason: String| (Reply::Refused { reason }, None);
+    let Ok(request) = serde_json::from_slice::<Request>(line) else {
+        return refused("the request cannot be read".to_owned());
     };
     if request.version != VERSION {
-        let reason = format!("control version {VERSION} is spoken here, not {}", request.version);
-        return Reply::Refused { reason };
+        return refused(format!("control version {VERSION} is spoken here, not {}", request.version));
     }
     match request.op {
-        Op::Status => Reply::Status(status(shared)),
-        Op::Stop => Reply::Stopping { pid: std::process::id() },
+        Op::Status => (Reply::Status(status(shared)), None),
+        Op::Stop => (Reply::Stopping { pid: std::process::id() }, None),
+        Op::Restart => match restart::prepare(shared).await {
+            Ok(candidate) => (Reply::Restarting { handovers: shared.handovers }, Some(candidate)),
+            Err(reason) => refused(reason),
+        },
     }
 }
 
@@ -71,6 +86,9 @@ fn status(shared: &Shared) -> Status {
         measures: shared.config.measures.clone(),
         log: places.log.as_ref().map(|path| path.display().to_string()),
         refusals: agent.refusals().iter().map(str::to_owned).collect(),
+        program: shared.config.program.path.display().to_string(),
+        handovers: shared.handovers,
+        restart_failure: shared.restart.failure(),
     }
 }
 

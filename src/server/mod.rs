@@ -10,15 +10,18 @@ mod accept;
 mod answer;
 mod control;
 mod expiry;
+mod restart;
 mod signals;
+pub mod state;
 mod unlock;
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use interprocess::local_socket::tokio::Listener;
+use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore};
+use tracing::level_filters::LevelFilter;
 
 use crate::agent::Agent;
 use crate::control::{Measure, State};
@@ -26,8 +29,10 @@ use crate::error::Error;
 use crate::frame::Intake;
 use crate::platform::lock::InstanceLock;
 use crate::platform::paths::Places;
+use crate::platform::program::Program;
 use crate::platform::{self, BoundSocket};
 use crate::vault::{Kind, Vault, Wish};
+use restart::Restart;
 
 /// Threads that serve connections: two keep a slow system call from stopping everybody, more than four
 /// never had work.
@@ -59,6 +64,49 @@ pub struct Config {
     pub secret_memory: Wish,
     /// The right to be the agent here, kept to the end.
     pub lock: InstanceLock,
+    /// The program that a restart looks for.
+    pub program: Program,
+    /// How much is logged.
+    pub level: LevelFilter,
+}
+
+/// The two sockets of an agent.
+pub struct Sockets {
+    /// For clients.
+    pub agent: BoundSocket,
+    /// For our own commands.
+    pub control: BoundSocket,
+}
+
+impl Sockets {
+    /// Binds both; the agent socket only where no service manager has done so.
+    fn bind(config: &Config, activated: Option<BoundSocket>) -> Result<Self, Error> {
+        let Config { places, lock, .. } = config;
+        let agent = activated.map_or_else(|| platform::listen(&places.socket, lock), Ok)?;
+        match platform::listen(&places.control, lock) {
+            Ok(control) => Ok(Self { agent, control }),
+            Err(error) => {
+                unlink(&agent);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Removes the files of the sockets when dropped, however the server ends.
+struct Files<'a>(&'a Sockets);
+
+impl Drop for Files<'_> {
+    fn drop(&mut self) {
+        unlink(&self.0.agent);
+        unlink(&self.0.control);
+    }
+}
+
+fn unlink(socket: &BoundSocket) {
+    if let Err(error) = socket.unlink() {
+        tracing::warn!(socket = %socket.path.display(), "the socket stays: {error}");
+    }
 }
 
 /// What all connections share.
@@ -75,9 +123,16 @@ struct Shared {
     expiry: Notify,
     /// `stop` came.
     stop: Notify,
+    /// Clients on the agent socket.
     connections: AtomicUsize,
+    /// Those and the ones on the control socket.
+    open: AtomicUsize,
+    restart: Restart,
+    sockets: Sockets,
     config: Config,
     started: SystemTime,
+    /// Programs before this one.
+    handovers: u32,
 }
 
 impl Shared {
@@ -87,71 +142,125 @@ impl Shared {
     }
 }
 
-/// Serves until told to stop, and removes its sockets. `ready` is called when clients can connect.
+/// Serves until told to stop, and removes its sockets. `ready` is called when clients can connect. `activated` is the
+/// agent socket where a service manager has made it.
 ///
 /// # Errors
 /// [`Error`], where it could not begin; nothing is left behind then.
-pub fn run(mut config: Config, ready: impl FnOnce()) -> Result<(), Error> {
+pub fn run(config: Config, activated: Option<BoundSocket>, ready: impl FnOnce()) -> Result<(), Error> {
     let vault = Vault::new(config.secret_memory)
         .map_err(|error| Error::io("make secret memory", std::io::Error::other(error)))?;
-    config.measures.push(secret_memory(config.secret_memory, vault.kind()));
+    // Before the first socket has a name: a signal that comes too early would leave it behind.
+    signals::hold();
+    let sockets = Sockets::bind(&config, activated)?;
+    config.lock.record(&config.places.socket);
+    serve_all(Shared::new(config, sockets, vault, Agent::new(), SystemTime::now(), 0), ready)
+}
+
+/// Goes on with the state of a predecessor, whose place in this process this program has taken.
+///
+/// # Errors
+/// [`Error`], where it could not; the keys are lost then, and the sockets' files removed.
+pub fn resume(
+    config: Config,
+    sockets: Sockets,
+    (head, vault, agent): (state::Head, Vault, Agent),
+    ready: impl FnOnce(),
+) -> Result<(), Error> {
+    serve_all(Shared::new(config, sockets, vault, agent, head.started, head.handovers), ready)
+}
+
+impl Shared {
+    fn new(
+        mut config: Config,
+        sockets: Sockets,
+        vault: Vault,
+        agent: Agent,
+        started: SystemTime,
+        handovers: u32,
+    ) -> Arc<Self> {
+        config.measures.push(secret_memory(config.secret_memory, vault.kind()));
+        Arc::new(Self {
+            agent: Mutex::new(agent),
+            vault: Arc::new(vault),
+            intake: Intake::default(),
+            unlocks: unlock::Queue::default(),
+            huge: Semaphore::new(1),
+            locking: Semaphore::new(1),
+            expiry: Notify::new(),
+            stop: Notify::new(),
+            connections: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+            restart: Restart::default(),
+            sockets,
+            config,
+            started,
+            handovers,
+        })
+    }
+}
+
+/// Serves until the end, or until another program has taken this one's place.
+fn serve_all(shared: Arc<Shared>, ready: impl FnOnce()) -> Result<(), Error> {
+    let files = Files(&shared.sockets);
+    let mut ready = Some(ready);
+    loop {
+        let runtime = runtime()?;
+        let ending = runtime.block_on(serve(&shared, || ready.take().map_or((), |ready| ready())));
+        if let Ok(Ending::Restart(candidate)) = &ending {
+            runtime.shutdown_timeout(SHUTDOWN_LIMIT);
+            restart::execute(&shared, candidate);
+            continue;
+        }
+        // The control socket's clients take their connection's end for the agent's: the files go first.
+        drop(files);
+        runtime.shutdown_timeout(SHUTDOWN_LIMIT);
+        shared.agent().forget_all();
+        return ending.map(drop);
+    }
+}
+
+fn runtime() -> Result<Runtime, Error> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.clamp(*WORKERS.start(), *WORKERS.end()))
         // Signatures that take long wait here in order, and use every core.
         .max_blocking_threads(cores.max(2))
         .enable_all()
         .build()
-        .map_err(|error| Error::io("start threads", error))?;
-    let shared = Arc::new(Shared {
-        agent: Mutex::new(Agent::new()),
-        vault: Arc::new(vault),
-        intake: Intake::default(),
-        unlocks: unlock::Queue::default(),
-        huge: Semaphore::new(1),
-        locking: Semaphore::new(1),
-        expiry: Notify::new(),
-        stop: Notify::new(),
-        connections: AtomicUsize::new(0),
-        config,
-        started: SystemTime::now(),
-    });
-    let result = runtime.block_on(serve(&shared, ready));
-    runtime.shutdown_timeout(SHUTDOWN_LIMIT);
-    shared.agent().forget_all();
-    result
+        .map_err(|error| Error::io("start threads", error))
 }
 
-async fn serve(shared: &Arc<Shared>, ready: impl FnOnce()) -> Result<(), Error> {
-    let mut signals = signals::Signals::new().map_err(|error| Error::io("catch signals", error))?;
-    let Config { places, lock, .. } = &shared.config;
-    let agent = platform::listen(&places.socket, lock)?;
-    let bound = Unlink(agent);
-    let control = Unlink(platform::listen(&places.control, lock)?);
-    lock.record(&places.socket);
-    tokio::spawn(accept::clients(Arc::clone(shared), listener(&bound)?));
-    tokio::spawn(accept::control(Arc::clone(shared), listener(&control)?));
+/// What comes after serving.
+enum Ending {
+    /// The end of the process.
+    Stop,
+    /// Another program.
+    Restart(restart::Candidate),
+}
+
+async fn serve(shared: &Arc<Shared>, ready: impl FnOnce()) -> Result<Ending, Error> {
+    let mut signals = signals::Signals::catch().map_err(|error| Error::io("catch signals", error))?;
+    let Sockets { agent, control } = &shared.sockets;
+    let listener = |socket: &BoundSocket| {
+        let doing = || format!("listen on {}", socket.path.display());
+        socket.to_tokio().map_err(|error| Error::io(doing(), error))
+    };
+    let clients = tokio::spawn(accept::clients(Arc::clone(shared), listener(agent)?));
+    let commands = tokio::spawn(accept::control(Arc::clone(shared), listener(control)?));
     tokio::spawn(expiry::run(Arc::clone(shared)));
-    tracing::info!(socket = %places.socket.display(), version = env!("CARGO_PKG_VERSION"), "listening");
+    tracing::info!(socket = %agent.path.display(), version = env!("CARGO_PKG_VERSION"), "listening");
     ready();
-    signals.until_stop(shared).await;
-    Ok(())
-}
-
-/// Removes a socket's file however the server ends, if it still is the one that was bound.
-struct Unlink(BoundSocket);
-
-impl Drop for Unlink {
-    fn drop(&mut self) {
-        if let Err(error) = self.0.unlink() {
-            tracing::warn!(socket = %self.0.path.display(), "the socket stays: {error}");
+    let ending = signals.until_ending(shared).await;
+    if matches!(ending, Ending::Restart(_)) {
+        for accepting in [clients, commands] {
+            accepting.abort();
+            let _ = accepting.await;
         }
+        restart::drain(shared).await;
+        signals::hold();
     }
-}
-
-fn listener(socket: &Unlink) -> Result<Listener, Error> {
-    let doing = || format!("listen on {}", socket.0.path.display());
-    socket.0.to_tokio().map_err(|error| Error::io(doing(), error))
+    Ok(ending)
 }
 
 fn secret_memory(wish: Wish, kind: Kind) -> Measure {

@@ -10,6 +10,8 @@
 
 mod buffer;
 mod heap;
+#[cfg(target_os = "linux")]
+mod passage;
 mod region;
 
 pub use buffer::SecretBuf;
@@ -49,6 +51,17 @@ pub struct Record {
 }
 
 impl Record {
+    /// What it consists of, for a handover: a nonce and the ciphertext with its tag.
+    pub fn parts(&self) -> (&[u8], &[u8]) {
+        (&self.nonce, &self.sealed)
+    }
+
+    /// A record from its parts; none where they cannot be any. Whether it opens shows when it is opened.
+    pub fn from_parts(nonce: &[u8], sealed: &[u8]) -> Option<Self> {
+        let nonce = nonce.try_into().ok()?;
+        (sealed.len() >= TAG_LEN).then(|| Self { nonce, sealed: sealed.into() })
+    }
+
     fn plain_len(&self) -> usize {
         self.sealed.len() - TAG_LEN
     }
@@ -68,10 +81,35 @@ impl Vault {
     pub fn new(wish: Wish) -> Result<Self, VaultError> {
         let mut region = Region::new(wish)?;
         rand::fill(region.key_mut(WRAPPING_KEY_LEN)).map_err(|_| VaultError::Random)?;
+        Ok(Self::over(region))
+    }
+
+    fn over(region: Region) -> Self {
         if region.kind() == Kind::MemfdSecret {
             heap::arm();
         }
-        Ok(Self { region: Arc::new(region) })
+        Self { region: Arc::new(region) }
+    }
+
+    /// A vault that opens the records of the one whose key comes through `passage`.
+    ///
+    /// # Errors
+    /// [`VaultError::Memory`] where no memory can be mapped, or no key came.
+    #[cfg(target_os = "linux")]
+    pub fn resume(wish: Wish, passage: std::os::fd::OwnedFd) -> Result<Self, VaultError> {
+        let mut region = Region::new(wish)?;
+        passage::take(passage, region.key_mut(WRAPPING_KEY_LEN))?;
+        Ok(Self::over(region))
+    }
+
+    /// The wrapping key on its way into another program, for [`Vault::resume`]. Whoever has the descriptor has the
+    /// keys.
+    ///
+    /// # Errors
+    /// The system's, where there is no memory of the vault's own kind.
+    #[cfg(target_os = "linux")]
+    pub fn passage(&self) -> std::io::Result<std::os::fd::OwnedFd> {
+        passage::put(self.region.key(WRAPPING_KEY_LEN), self.kind() == Kind::MemfdSecret)
     }
 
     /// Whether a parsed key may stay in AWS-LC's memory after its use: only where that is secret memory too.
@@ -165,6 +203,22 @@ mod tests {
         assert!(Vault::new(Wish::Memfd).unwrap().open(&record, |_| ()).is_err());
         record.sealed[0] ^= 1;
         assert!(matches!(vault.open(&record, |_| ()), Err(VaultError::Damaged)));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_next_vault_opens_what_this_one_sealed() {
+        for wish in [Wish::Memfd, Wish::Locked] {
+            let vault = Vault::new(wish).unwrap();
+            let record = vault.seal(b"a secret").unwrap();
+            let (nonce, sealed) = record.parts();
+            let copy = Record::from_parts(nonce, sealed).unwrap();
+            let next = Vault::resume(wish, vault.passage().unwrap()).unwrap();
+            assert_eq!(next.open(&copy, <[u8]>::to_vec).unwrap(), b"a secret");
+            assert_eq!(vault.open(&record, <[u8]>::to_vec).unwrap(), b"a secret");
+        }
+        assert!(Record::from_parts(&[0; 11], &[0; 16]).is_none());
+        assert!(Record::from_parts(&[0; 12], &[0; 15]).is_none());
     }
 
     #[test]

@@ -9,6 +9,8 @@
 
 use std::io;
 use std::num::NonZeroUsize;
+#[cfg(target_os = "linux")]
+use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +32,7 @@ const SLOT_COUNTS: [usize; 4] = [MOST_SLOTS, 16, 4, 2];
 const KEPT: usize = 4;
 
 /// Bytes before the first slot: one page, which holds the wrapping key alone.
-const KEY_PAGE: usize = 4096;
+pub(super) const KEY_PAGE: usize = 4096;
 
 /// Bytes of inaccessible memory on either side of a locked region, so that an overrun faults: one page, which has
 /// 4, 16 or 64 KiB.
@@ -186,22 +188,34 @@ impl Drop for Slot {
 /// Pages of `memfd_secret(2)`. Shared mappings cannot be wiped in a forked child, so it does not get them.
 #[cfg(target_os = "linux")]
 pub(super) fn map_secret(len: usize) -> io::Result<NonNull<u8>> {
-    use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+    map_shared(&secret_file(len)?, len)
+}
+
+/// A file of `memfd_secret(2)` with `len` bytes, which can only be mapped.
+#[cfg(target_os = "linux")]
+pub(super) fn secret_file(len: usize) -> io::Result<OwnedFd> {
+    use std::os::fd::{FromRawFd, RawFd};
     // SAFETY: a system call without pointers.
     let fd = unsafe { libc::syscall(libc::SYS_memfd_secret, libc::O_CLOEXEC) };
     let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0).ok_or_else(io::Error::last_os_error)?;
     // SAFETY: the kernel gave this descriptor to us just now.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
     nix::unistd::ftruncate(&fd, i64::try_from(len).map_err(io::Error::other)?)?;
+    Ok(fd)
+}
+
+/// Maps the first `len` bytes of a file of [`secret_file`]; a forked child does not get them.
+#[cfg(target_os = "linux")]
+pub(super) fn map_shared(fd: &OwnedFd, len: usize) -> io::Result<NonNull<u8>> {
     // SAFETY: a new mapping at an address of the kernel's choice.
     let base =
-        unsafe { nix::sys::mman::mmap(None, nonzero(len)?, read_write(), MapFlags::MAP_SHARED, &fd, 0) }?;
+        unsafe { nix::sys::mman::mmap(None, nonzero(len)?, read_write(), MapFlags::MAP_SHARED, fd, 0) }?;
     advise(base.cast(), len, MmapAdvise::MADV_DONTFORK);
     Ok(base.cast())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn map_secret(_len: usize) -> io::Result<NonNull<u8>> {
+pub(super) fn map_secret(_len: usize) -> io::Result<NonNull<u8>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -231,7 +245,8 @@ fn advise(base: NonNull<u8>, len: usize, advice: MmapAdvise) {
     let _ = unsafe { nix::sys::mman::madvise(base.cast(), len, advice) };
 }
 
-fn unmap(base: NonNull<u8>, len: usize, guard: usize) {
+/// Unmaps what was mapped with `guard` bytes on either side.
+pub(super) fn unmap(base: NonNull<u8>, len: usize, guard: usize) {
     // SAFETY: the guard page lies before base in the same mapping.
     let outer = unsafe { base.sub(guard) };
     // SAFETY: the whole mapping, made by us, to which nobody holds a reference any more.

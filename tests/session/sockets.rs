@@ -197,7 +197,7 @@ fn binding_removes_the_dead_and_nothing_else() {
     assert_eq!(inode(&place.socket), before);
     drop(living);
     let bound = listen(&place.socket, &held).unwrap();
-    assert_eq!(bound.identity, inode(&place.socket));
+    assert_eq!(bound.identity, Some(inode(&place.socket)));
     assert!(UnixStream::connect(&place.socket).is_ok());
     // What has taken the name meanwhile is not ours to remove.
     std::fs::rename(&place.socket, place.scratch.path("run/moved")).unwrap();

@@ -1,0 +1,91 @@
+//! The agent's state on its way into the next program: all that it knows, without a secret in the clear.
+//!
+//! Guarantees: what comes out is what went in: order, comments, constraints, times, the lock and its failures;
+//! and a state is taken whole or not at all. The encoding is the wire's own (RFC 4251 section 5); which version
+//! of it this is the caller says (`server::state::FORMAT`).
+//! Must never: take a locked agent for an open one, or a key without one of its constraints.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lock::Lock;
+use super::{Agent, Identity, Moment};
+use crate::key::Key;
+use crate::message::{DecodeError, Reader, put_string, put_u32, put_u64};
+use crate::vault::{Vault, VaultError};
+
+impl Agent {
+    /// Appends the state. Keys stay under the wrapping key of `vault`.
+    ///
+    /// # Errors
+    /// [`VaultError`], where the lock's hash cannot be sealed.
+    pub fn save(&self, vault: &Vault, out: &mut Vec<u8>) -> Result<(), VaultError> {
+        self.lock.save(vault, out)?;
+        let identities: Vec<&Identity> = self.keyring.identities().collect();
+        put_u32(out, u32::try_from(identities.len()).unwrap_or(u32::MAX));
+        identities.into_iter().for_each(|identity| save(identity, out));
+        let refusals: Vec<&str> = self.refusals.iter().collect();
+        put_u32(out, u32::try_from(refusals.len()).unwrap_or(u32::MAX));
+        refusals.into_iter().for_each(|refusal| put_string(out, refusal.as_bytes()));
+        Ok(())
+    }
+
+    /// Reads what [`Agent::save`] wrote, and opens each record once in `vault`.
+    ///
+    /// # Errors
+    /// [`DecodeError`], where one byte is not as it was.
+    pub fn load(reader: &mut Reader<'_>, vault: &Vault) -> Result<Self, DecodeError> {
+        let mut agent = Self { lock: Lock::load(reader, vault)?, ..Self::default() };
+        for _ in 0..reader.u32()? {
+            let identity = load(reader)?;
+            if !identity.key.opens(vault) {
+                return Err(DecodeError::Invalid("a key does not open"));
+            }
+            agent.keyring.insert(identity);
+        }
+        for _ in 0..reader.u32()? {
+            agent.refusals.push(reader.text()?.to_owned());
+        }
+        Ok(agent)
+    }
+
+    /// How many keys there are, locked or not.
+    pub fn key_count(&self) -> usize {
+        self.keyring.identities().count()
+    }
+}
+
+fn save(identity: &Identity, out: &mut Vec<u8>) {
+    put_string(out, &identity.blob);
+    put_string(out, &identity.comment);
+    put_string(out, identity.fingerprint.as_bytes());
+    out.push(u8::from(identity.certificate));
+    out.push(u8::from(identity.confirm));
+    out.push(u8::from(identity.expires.is_some()));
+    if let Some(Moment(time)) = identity.expires {
+        put_u64(out, time.as_secs());
+        put_u32(out, time.subsec_nanos());
+    }
+    identity.key.save(out);
+}
+
+fn load(reader: &mut Reader<'_>) -> Result<Identity, DecodeError> {
+    Ok(Identity {
+        blob: reader.string()?.into(),
+        comment: reader.string()?.into(),
+        fingerprint: reader.text()?.to_owned(),
+        certificate: reader.bool()?,
+        confirm: reader.bool()?,
+        expires: if reader.bool()? { Some(moment(reader)?) } else { None },
+        key: Arc::new(Key::load(reader)?),
+    })
+}
+
+fn moment(reader: &mut Reader<'_>) -> Result<Moment, DecodeError> {
+    let (seconds, nanoseconds) = (reader.u64()?, reader.u32()?);
+    if nanoseconds >= 1_000_000_000 {
+        return Err(DecodeError::Invalid("a time has too many nanoseconds"));
+    }
+    Ok(Moment(Duration::new(seconds, nanoseconds)))
+}

@@ -1,0 +1,56 @@
+//! A private key on its way into the next program: what it is, and its record, sealed as it lies in memory.
+#![forbid(unsafe_code)]
+
+use super::{Algorithm, Key};
+use crate::message::{Curve, DecodeError, Reader, put_string, put_u32};
+use crate::vault::Record;
+
+const ED25519: u8 = 1;
+const ECDSA: u8 = 2;
+const RSA: u8 = 3;
+
+impl Key {
+    /// Appends the key: an algorithm, and the two parts of its record. No secret is in the clear.
+    pub fn save(&self, out: &mut Vec<u8>) {
+        match self.algorithm {
+            Algorithm::Ed25519 => out.push(ED25519),
+            Algorithm::Ecdsa(curve) => {
+                out.push(ECDSA);
+                put_string(out, curve.name().as_bytes());
+            }
+            Algorithm::Rsa { bits } => {
+                out.push(RSA);
+                put_u32(out, u32::try_from(bits).unwrap_or(u32::MAX));
+            }
+        }
+        let (nonce, sealed) = self.record.parts();
+        put_string(out, nonce);
+        put_string(out, sealed);
+    }
+
+    /// Reads what [`Key::save`] wrote.
+    ///
+    /// # Errors
+    /// [`DecodeError`], where it was not.
+    pub fn load(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let algorithm = match reader.u8()? {
+            ED25519 => Algorithm::Ed25519,
+            ECDSA => {
+                let name = reader.text()?;
+                let curve = Curve::ALL.into_iter().find(|curve| curve.name() == name);
+                Algorithm::Ecdsa(curve.ok_or(DecodeError::Invalid("unknown curve"))?)
+            }
+            RSA => Algorithm::Rsa { bits: usize::try_from(reader.u32()?).unwrap_or(usize::MAX) },
+            _ => return Err(DecodeError::Invalid("unknown kind of key")),
+        };
+        let (nonce, sealed) = (reader.string()?, reader.string()?);
+        let record =
+            Record::from_parts(nonce, sealed).ok_or(DecodeError::Invalid("a record is too short"))?;
+        Ok(Self::new(algorithm, record))
+    }
+
+    /// Whether the record opens in `vault`, which it does where nothing was changed on its way.
+    pub fn opens(&self, vault: &crate::vault::Vault) -> bool {
+        vault.open(&self.record, |_| ()).is_ok()
+    }
+}

@@ -1,0 +1,36 @@
+//! What a service manager hands down and wants to hear (sd_listen_fds(3), sd_notify(3)).
+//!
+//! Guarantees: descriptors that were meant for another process are left alone, and nothing that a manager says wrong
+//! keeps the agent from starting.
+#![forbid(unsafe_code)]
+
+use super::socket::BoundSocket;
+use super::unix;
+use sd_notify::NotifyState;
+
+/// The agent socket that a service manager listens on for this very process. To be asked once, before anything else
+/// opens a descriptor.
+#[must_use]
+pub fn socket() -> Option<BoundSocket> {
+    sd_notify::listen_fds()
+        .ok()?
+        .filter_map(|number| BoundSocket::inherited(unix::inherited(number).ok()?, None).ok())
+        .next()
+}
+
+/// Tells the service manager that clients can connect.
+pub fn ready() {
+    tell(NotifyState::Ready);
+}
+
+/// Tells the service manager that the agent ends.
+pub fn stopping() {
+    tell(NotifyState::Stopping);
+}
+
+/// Nobody may be listening; the agent serves all the same.
+fn tell(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::debug!("the service manager was not told: {error}");
+    }
+}

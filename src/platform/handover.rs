@@ -1,0 +1,115 @@
+//! Running another program in this one's place, tried out first.
+//!
+//! Guarantees: descriptors are handed down by number, to that one program; whatever the one that is tried out does, it
+//! is gone when [`try_out`] returns; what could make the next program load foreign code is not in its environment.
+//! Must never: hand a descriptor to a program whose file can change meanwhile.
+#![forbid(unsafe_code)]
+
+use std::ffi::{CString, OsString};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::unix;
+
+/// How long a program that is tried out may take: it opens some thousand keys in milliseconds.
+const TRIAL_LIMIT: Duration = Duration::from_secs(5);
+/// More than any answer.
+const MAX_ANSWER: u64 = 4096;
+/// The name that the program is called by.
+const NAME: &str = "myagent";
+
+/// Variables that the loader, the C library and systemd act upon, by their beginnings: an agent that lives for
+/// months must not take them from the shell that started it into a program that root has installed since.
+const DANGEROUS: [&str; 8] =
+    ["LD_", "GLIBC_", "MALLOC_", "GCONV_PATH", "LOCPATH", "NLSPATH", "DYLD_", "LISTEN_"];
+
+/// Runs `image` as a child with `arguments`, with `descriptors` open, nothing else and no environment, and gives what it
+/// wrote. The child is ended and waited for.
+///
+/// # Errors
+/// The system's; `TimedOut` where it did not end its answer in time.
+pub fn try_out(image: &OwnedFd, arguments: &[&str], descriptors: &[BorrowedFd<'_>]) -> io::Result<String> {
+    let mut command = Command::new(format!("/proc/self/fd/{}", image.as_raw_fd()));
+    command.arg0(NAME).args(arguments).env_clear();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    unix::keep_open(&mut command, descriptors.iter().map(AsRawFd::as_raw_fd).collect());
+    let mut child = command.spawn()?;
+    let answer = answer(&mut child);
+    let _ = child.kill();
+    let _ = child.wait();
+    answer
+}
+
+fn answer(child: &mut Child) -> io::Result<String> {
+    let Some(mut stdout) = child.stdout.take() else { return Err(io::ErrorKind::BrokenPipe.into()) };
+    let end = Instant::now() + TRIAL_LIMIT;
+    let mut answer = Vec::new();
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let limit = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(stdout.as_fd(), PollFlags::POLLIN)], limit) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => {}
+            Err(nix::Error::EINTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let mut part = [0; 512];
+        let got = stdout.read(&mut part)?;
+        answer.extend_from_slice(&part[..got]);
+        if got == 0 || part[..got].contains(&b'\n') || answer.len() as u64 > MAX_ANSWER {
+            return Ok(String::from_utf8_lossy(&answer).trim_end().to_owned());
+        }
+    }
+}
+
+/// Executes `image` in place of this program. Returns only where that failed, and then nothing has changed.
+///
+/// There must be no other thread that starts programs: they would get the descriptors too.
+pub fn execute(image: &OwnedFd, arguments: &[&str], descriptors: &[BorrowedFd<'_>]) -> io::Error {
+    let set =
+        |flag: FdFlag| descriptors.iter().try_for_each(|fd| fcntl(fd, FcntlArg::F_SETFD(flag)).map(drop));
+    let strings = |strings: Vec<OsString>| -> Vec<CString> {
+        strings.into_iter().filter_map(|string| CString::new(string.into_vec()).ok()).collect()
+    };
+    let arguments = strings([&[NAME], arguments].concat().into_iter().map(OsString::from).collect());
+    let environment = strings(environment());
+    let failed = match set(FdFlag::empty()) {
+        Ok(()) => match nix::unistd::fexecve(image, &arguments, &environment) {
+            Ok(never) => match never {},
+            Err(error) => error,
+        },
+        Err(error) => error,
+    };
+    let _ = set(FdFlag::FD_CLOEXEC);
+    failed.into()
+}
+
+/// This program's environment but for what is [`DANGEROUS`].
+fn environment() -> Vec<OsString> {
+    let harmless = |name: &OsString| {
+        !DANGEROUS.iter().any(|dangerous| name.as_encoded_bytes().starts_with(dangerous.as_bytes()))
+    };
+    std::env::vars_os()
+        .filter(|(name, _)| harmless(name))
+        .map(|(mut variable, value)| {
+            variable.push("=");
+            variable.push(value);
+            variable
+        })
+        .collect()
+}
+
+/// Takes the descriptors of these numbers, which a predecessor handed down; no program gets them from here on.
+///
+/// # Errors
+/// The system's, where one of them is not open.
+pub fn inherited(numbers: &[RawFd]) -> io::Result<Vec<OwnedFd>> {
+    numbers.iter().map(|&number| unix::inherited(number)).collect()
+}

@@ -1,0 +1,181 @@
+//! This program's file: where it is, whether it may be given the keys, and a copy of it that nobody can change.
+//!
+//! Guarantees: a file is trusted only where it, and every directory above it, both as it is named and as it is found,
+//! can be changed by nobody but root (or, where the user said so, by root and this user).
+//! Must never: trust a path without the descriptor that was checked, or run a file that can change meanwhile.
+#![forbid(unsafe_code)]
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+#[cfg(target_os = "linux")]
+use nix::sys::memfd::MFdFlags;
+use nix::unistd::geteuid;
+
+/// Largest program that is copied, in bytes: thirty times the released one, twice one with all debug information.
+const MAX_PROGRAM: u64 = 256 * 1024 * 1024;
+
+/// The program of a running agent, which a restart looks for again.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The absolute path that it was started by.
+    pub path: PathBuf,
+    /// Whether a file of this user's own may be given the keys.
+    pub trust_own: bool,
+}
+
+impl Program {
+    /// The running program.
+    ///
+    /// # Errors
+    /// The system's, where it does not tell.
+    pub fn current(trust_own: bool) -> io::Result<Self> {
+        Ok(Self { path: path()?, trust_own })
+    }
+
+    /// Opens the file that is at the path now, where it may be trusted.
+    ///
+    /// # Errors
+    /// `PermissionDenied` with the reason where it may not be; the system's, such as `NotFound`.
+    pub fn open(&self) -> io::Result<File> {
+        let real = std::fs::canonicalize(&self.path)?;
+        for path in self.path.ancestors().chain(real.ancestors()) {
+            self.check(path, &std::fs::symlink_metadata(path)?)?;
+        }
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+        let file = File::options().read(true).custom_flags(flags).open(&real)?;
+        let meta = file.metadata()?;
+        if !meta.is_file() || meta.mode() & 0o111 == 0 {
+            return Err(io::Error::other(format!("{} is no program", real.display())));
+        }
+        self.check(&real, &meta)?;
+        Ok(file)
+    }
+
+    /// Whether nobody else can change what is there. The mode of a symbolic link says nothing.
+    fn check(&self, path: &Path, meta: &Metadata) -> io::Result<()> {
+        let owners = [0, if self.trust_own { geteuid().as_raw() } else { 0 }];
+        // In a directory like /tmp nobody can rename what belongs to another.
+        let kept_by_sticky = self.trust_own && meta.is_dir() && meta.mode() & 0o1000 != 0;
+        let writable = !meta.is_symlink() && !kept_by_sticky && meta.mode() & 0o022 != 0;
+        if owners.contains(&meta.uid()) && !writable {
+            return Ok(());
+        }
+        let who = if self.trust_own { "root or you" } else { "root alone" };
+        let reason = format!("{} can be changed by others than {who}", path.display());
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, reason))
+    }
+}
+
+/// The absolute path that this program was started by; where that is another file by now, the file's own.
+///
+/// # Errors
+/// The system's, where it does not tell.
+pub fn path() -> io::Result<PathBuf> {
+    let running = std::env::current_exe()?;
+    let identity = |path: &Path| std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    let named: Vec<PathBuf> = if called.components().count() > 1 {
+        std::path::absolute(&called).into_iter().collect()
+    } else {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(&called)).collect()
+    };
+    let same = |path: &PathBuf| identity(path).is_some_and(|found| Some(found) == identity(&running));
+    Ok(named.into_iter().find(same).unwrap_or(running))
+}
+
+/// A copy of `file` in memory that nobody can change or read, only run. A process that runs it is closed to other
+/// processes of its user from its first instruction: after a plain exec it would be open until it closes itself.
+///
+/// # Errors
+/// The system's; `FileTooLarge` past [`MAX_PROGRAM`].
+#[cfg(target_os = "linux")]
+pub fn sealed_copy(file: File) -> io::Result<std::os::fd::OwnedFd> {
+    use nix::sys::stat::{Mode, fchmod};
+    // Linux before 6.3 does not know the flag, and needs none.
+    let executable = memory(MFdFlags::from_bits_retain(libc::MFD_EXEC));
+    let mut copy = File::from(executable.or_else(|_| memory(MFdFlags::empty()))?);
+    if io::copy(&mut file.take(MAX_PROGRAM + 1), &mut copy)? > MAX_PROGRAM {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    fchmod(&copy, Mode::from_bits_truncate(0o111))?;
+    seal(&copy)?;
+    Ok(copy.into())
+}
+
+/// An empty file in memory, which can be sealed and cannot be run.
+///
+/// # Errors
+/// The system's.
+#[cfg(target_os = "linux")]
+pub fn memory_file() -> io::Result<std::os::fd::OwnedFd> {
+    // As with the flag above.
+    memory(MFdFlags::from_bits_retain(libc::MFD_NOEXEC_SEAL)).or_else(|_| memory(MFdFlags::empty()))
+}
+
+#[cfg(target_os = "linux")]
+fn memory(flags: MFdFlags) -> io::Result<std::os::fd::OwnedFd> {
+    let flags = flags | MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    nix::sys::memfd::memfd_create("myagent", flags).map_err(Into::into)
+}
+
+/// Keeps a file in memory as it is, for everybody and for ever.
+///
+/// # Errors
+/// The system's.
+#[cfg(target_os = "linux")]
+pub fn seal(file: &File) -> io::Result<()> {
+    use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+    let seals =
+        SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
+    fcntl(file, FcntlArg::F_ADD_SEALS(seals)).map(drop).map_err(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn program(path: &Path, trust_own: bool) -> io::Result<File> {
+        Program { path: path.to_owned(), trust_own }.open()
+    }
+
+    #[test]
+    fn only_what_root_alone_can_change_is_trusted_unless_told_otherwise() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = dir.path().join("own");
+        std::fs::copy("/bin/true", &own).unwrap();
+        assert!(program(Path::new("/bin/true"), false).is_ok());
+        let refused = program(&own, false).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
+        assert!(program(&own, true).is_ok());
+        let link = dir.path().join("link");
+        symlink("/bin/true", &link).unwrap();
+        assert!(program(&link, false).is_err(), "who can turn the link chooses the program");
+        let mode = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        mode(&own, 0o775);
+        assert!(program(&own, true).is_err(), "a group can write it");
+        mode(&own, 0o644);
+        assert!(program(&own, true).is_err(), "it is no program");
+        mode(&own, 0o755);
+        mode(dir.path(), 0o777);
+        assert!(program(&own, true).is_err(), "anybody can put another in its place");
+        assert!(program(Path::new("/nowhere/at/all"), true).is_err());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_sealed_copy_runs_and_cannot_be_written() {
+        use std::io::Write;
+        use std::os::fd::AsRawFd;
+        let copy = sealed_copy(File::open("/bin/true").unwrap()).unwrap();
+        let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
+        assert!(std::process::Command::new(path).status().unwrap().success());
+        assert!(File::from(copy).write(b"x").is_err());
+    }
+}

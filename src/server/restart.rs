@@ -1,0 +1,205 @@
+//! Handing everything over to the program that now lies where this one was started from (DESIGN section 6).
+//!
+//! Guarantees: until the next program has read the whole state, opened every key and said so, nothing changes, and
+//! clients are served meanwhile; the keys go only to a program that nobody but root can replace, unless the user
+//! trusted their own; requests that have arrived are answered, and whoever connects later waits in the backlog.
+//! Must never: run a file that can change between the trial and the execution.
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::io::{Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
+
+use super::Shared;
+use crate::logging;
+use crate::platform::{handover, program};
+
+/// How long requests in work may delay a handover: a signature of the largest key, twice. Past it the connection is
+/// closed unanswered, as it is when a client does not take its reply.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// The command that the next program is run with; the descriptors' numbers follow.
+const RESUME: &str = "resume";
+
+/// What is known of restarts, the next and the last.
+pub(super) struct Restart {
+    /// One at a time.
+    turn: Semaphore,
+    /// The program that was tried out, until it is executed.
+    candidate: Mutex<Option<Candidate>>,
+    /// There is one.
+    ready: Notify,
+    /// Why the last attempt changed nothing.
+    failure: Mutex<Option<String>>,
+    /// Connections are to end after their answers.
+    closing: watch::Sender<bool>,
+    /// One has ended.
+    pub(super) closed: Notify,
+}
+
+/// A connection's view of [`Restart`].
+pub(super) struct Closing(watch::Receiver<bool>);
+
+impl Closing {
+    /// Returns when the connection is to end.
+    pub(super) async fn wait(&mut self) {
+        if self.0.wait_for(|closing| *closing).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// A program that has shown that it can go on.
+pub(super) struct Candidate(OwnedFd);
+
+impl Default for Restart {
+    fn default() -> Self {
+        Self {
+            turn: Semaphore::new(1),
+            candidate: Mutex::default(),
+            ready: Notify::new(),
+            failure: Mutex::default(),
+            closing: watch::Sender::new(false),
+            closed: Notify::new(),
+        }
+    }
+}
+
+impl Restart {
+    /// Tells a connection when it is to end.
+    pub(super) fn closing(&self) -> Closing {
+        Closing(self.closing.subscribe())
+    }
+
+    /// The next program, once one was tried out.
+    pub(super) async fn candidate(&self) -> Candidate {
+        loop {
+            self.ready.notified().await;
+            let candidate = self.candidate.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(candidate) = candidate {
+                return candidate;
+            }
+        }
+    }
+
+    /// Why the last attempt changed nothing, where it was one.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has the program executed that [`prepare`] found good.
+    pub(super) fn go(&self, candidate: Candidate) {
+        *self.candidate.lock().unwrap_or_else(PoisonError::into_inner) = Some(candidate);
+        self.ready.notify_one();
+    }
+
+    fn failed(&self, reason: String) -> String {
+        tracing::warn!("not restarted: {reason}");
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.clone());
+        reason
+    }
+}
+
+/// Finds the program, and tries it out with a copy of the state.
+///
+/// # Errors
+/// The user's sentence, kept for `status`.
+pub(super) async fn prepare(shared: &Arc<Shared>) -> Result<Candidate, String> {
+    let Ok(_turn) = shared.restart.turn.try_acquire() else {
+        return Err("another restart is under way".to_owned());
+    };
+    let (done, result) = oneshot::channel();
+    let copy = Arc::clone(shared);
+    // A thread of its own: a program that hangs must not keep signatures waiting.
+    let tried = std::thread::Builder::new().spawn(move || done.send(try_out(&copy)));
+    let outcome = match tried {
+        Ok(_) => result.await.unwrap_or_else(|_| Err("the attempt broke off".to_owned())),
+        Err(error) => Err(error.to_string()),
+    };
+    outcome.map_err(|reason| shared.restart.failed(reason))
+}
+
+fn try_out(shared: &Shared) -> Result<Candidate, String> {
+    let program = &shared.config.program;
+    let opened = program.open().map_err(|error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied if !program.trust_own => {
+            format!("{error}, and might take the keys; start the agent with --trust-own-binary to allow that")
+        }
+        _ => format!("{}: {error}", program.path.display()),
+    })?;
+    let unusable = |error: std::io::Error| format!("{} cannot take over: {error}", program.path.display());
+    let image = program::sealed_copy(opened).map_err(unusable)?;
+    let (bytes, passage) = pack(shared)?;
+    let [agent, control, lock] = shared.descriptors();
+    let descriptors = [bytes.as_fd(), passage.as_fd(), agent, control, lock];
+    let numbers = numbers(&descriptors);
+    let answer = handover::try_out(&image, &[RESUME, "--check", &numbers], &descriptors).map_err(
+        |error| match error.kind() {
+            std::io::ErrorKind::TimedOut => {
+                format!("{} did not read the state in time", program.path.display())
+            }
+            _ => unusable(error),
+        },
+    )?;
+    if answer.starts_with("ok ") {
+        tracing::info!("tried {}: {answer}", program.path.display());
+        return Ok(Candidate(image));
+    }
+    let said = if answer.is_empty() { "it ended without an answer" } else { &*answer };
+    Err(format!("{} cannot take over: {}", program.path.display(), said.escape_debug()))
+}
+
+/// The state in memory that nobody can change, and the passage of the key.
+fn pack(shared: &Shared) -> Result<(OwnedFd, OwnedFd), String> {
+    let state = shared.save().map_err(|error| error.to_string())?;
+    let passage = shared.vault.passage().map_err(|error| format!("no way for the key: {error}"))?;
+    let written = program::memory_file().and_then(|file| {
+        let mut file = File::from(file);
+        file.write_all(&state)?;
+        file.rewind()?;
+        program::seal(&file)?;
+        Ok(file.into())
+    });
+    Ok((written.map_err(|error| format!("no memory for the state: {error}"))?, passage))
+}
+
+fn numbers(descriptors: &[impl AsRawFd]) -> String {
+    descriptors.iter().map(|fd| fd.as_raw_fd().to_string()).collect::<Vec<_>>().join(",")
+}
+
+/// Ends all connections after their answers, or after [`DRAIN_LIMIT`].
+pub(super) async fn drain(shared: &Shared) {
+    shared.restart.closing.send_replace(true);
+    let all_closed = async {
+        while shared.open.load(Ordering::Acquire) > 0 {
+            shared.restart.closed.notified().await;
+        }
+    };
+    if tokio::time::timeout(DRAIN_LIMIT, all_closed).await.is_err() {
+        tracing::warn!("connections are closed unanswered: they took too long");
+    }
+}
+
+/// Goes on as the candidate. Returns only where that failed; then everything is as before.
+///
+/// There must be no other thread.
+pub(super) fn execute(shared: &Shared, candidate: &Candidate) {
+    let failure = match pack(shared) {
+        Ok((bytes, passage)) => {
+            let [agent, control, lock] = shared.descriptors();
+            let descriptors = [bytes.as_fd(), passage.as_fd(), agent, control, lock];
+            let numbers = numbers(&descriptors);
+            tracing::info!("handing over");
+            logging::flush();
+            handover::execute(&candidate.0, &[RESUME, &numbers], &descriptors).to_string()
+        }
+        Err(reason) => reason,
+    };
+    shared.restart.failed(failure);
+    shared.restart.closing.send_replace(false);
+}
