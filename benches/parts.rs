@@ -45,7 +45,7 @@ fn frame_read(bencher: Bencher<'_, '_>) {
     let bytes = wire::frame(&wire::sign(&BLOB, &DATA, 0));
     bencher.bench_local(|| {
         let mut stream = black_box(&bytes[..]);
-        runtime.block_on(frame::read(&mut stream, &vault, &intake)).unwrap()
+        runtime.block_on(frame::read(&mut stream, &vault, &intake, std::future::pending())).unwrap()
     });
 }
 

@@ -78,6 +78,7 @@ pub(super) fn foreground(
     let service = is_service();
     birth.places.log = None;
     process::reset_signals();
+    server::hold_signals();
     let mut keep = vec![birth.lock.as_fd()];
     keep.extend(activated.as_ref().map(AsFd::as_fd));
     let closed = process::close_inherited(&keep);
@@ -96,6 +97,7 @@ pub(super) fn foreground(
 /// Serves in a process that belongs to nobody. Its status is of no interest to anyone; its log is.
 pub(super) fn daemon(mut birth: Birth, reporter: Reporter) {
     process::reset_signals();
+    server::hold_signals();
     let closed = process::close_inherited(&[birth.lock.as_fd(), reporter.as_fd()]);
     if let Err(error) = process::detach() {
         return reporter.failed(&error);

@@ -15,6 +15,8 @@ mod signals;
 pub mod state;
 mod unlock;
 
+pub use signals::hold as hold_signals;
+
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -142,7 +144,8 @@ impl Shared {
     }
 }
 
-/// Serves until told to stop, and removes its sockets. `ready` is called when clients can connect. `activated` is the
+/// Serves until told to stop, and removes its sockets. Signals wait since [`hold_signals`]: one that came after the first
+/// socket has a name, and before anybody acts on it, would leave that behind. `ready` is called when clients can connect. `activated` is the
 /// agent socket where a service manager has made it.
 ///
 /// # Errors
@@ -150,8 +153,6 @@ impl Shared {
 pub fn run(config: Config, activated: Option<BoundSocket>, ready: impl FnOnce()) -> Result<(), Error> {
     let vault = Vault::new(config.secret_memory)
         .map_err(|error| Error::io("make secret memory", std::io::Error::other(error)))?;
-    // Before the first socket has a name: a signal that comes too early would leave it behind.
-    signals::hold();
     let sockets = Sockets::bind(&config, activated)?;
     config.lock.record(&config.places.socket);
     serve_all(Shared::new(config, sockets, vault, Agent::new(), SystemTime::now(), 0), ready)

@@ -24,8 +24,8 @@ fn ours() -> SigSet {
 }
 
 /// Keeps the signals waiting: in this thread and those that it starts, and in a program executed in its place. To be
-/// called in the main thread while it is the only one that could take them.
-pub(super) fn hold() {
+/// called in the main thread before there is any other: a signal goes to whichever thread takes it.
+pub fn hold() {
     // Fails for no set of existing signals.
     let _ = ours().thread_block();
 }

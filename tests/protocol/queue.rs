@@ -5,8 +5,8 @@ use crate::process::{Subject, stand_in_cannot};
 use crate::wire::{self, Conn, FAILURE, SUCCESS, lock};
 use std::path::Path;
 
-/// Requests that are waiting when the agent is locked: each takes longer than the lock.
-const WAITING: usize = 16;
+/// Requests that are waiting when the agent is locked: many seconds of work, however busy the machine is.
+const WAITING: usize = 64;
 
 #[test]
 fn a_lock_stops_the_signatures_that_wait() {
