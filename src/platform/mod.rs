@@ -6,6 +6,7 @@
 pub mod activation;
 pub mod clock;
 pub mod directory;
+pub mod executable;
 #[cfg(target_os = "linux")]
 pub mod handover;
 pub mod harden;
@@ -15,7 +16,6 @@ mod linux;
 pub mod lock;
 pub mod paths;
 pub mod process;
-pub mod program;
 pub mod socket;
 mod unix;
 

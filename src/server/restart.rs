@@ -17,7 +17,7 @@ use tokio::sync::{Notify, Semaphore, oneshot, watch};
 
 use super::Shared;
 use crate::logging;
-use crate::platform::{handover, program};
+use crate::platform::{executable, handover};
 
 /// How long requests in work may delay a handover: a signature of the largest key, twice. Past it the connection is
 /// closed unanswered, as it is when a client does not take its reply.
@@ -133,7 +133,7 @@ fn try_out(shared: &Shared) -> Result<Candidate, String> {
         _ => format!("{}: {error}", program.path.display()),
     })?;
     let unusable = |error: std::io::Error| format!("{} cannot take over: {error}", program.path.display());
-    let image = program::sealed_copy(opened).map_err(unusable)?;
+    let image = executable::sealed_copy(opened).map_err(unusable)?;
     let (bytes, passage) = pack(shared)?;
     let [agent, control, lock] = shared.descriptors();
     let descriptors = [bytes.as_fd(), passage.as_fd(), agent, control, lock];
@@ -158,11 +158,11 @@ fn try_out(shared: &Shared) -> Result<Candidate, String> {
 fn pack(shared: &Shared) -> Result<(OwnedFd, OwnedFd), String> {
     let state = shared.save().map_err(|error| error.to_string())?;
     let passage = shared.vault.passage().map_err(|error| format!("no way for the key: {error}"))?;
-    let written = program::memory_file().and_then(|file| {
+    let written = executable::memory_file().and_then(|file| {
         let mut file = File::from(file);
         file.write_all(&state)?;
         file.rewind()?;
-        program::seal(&file)?;
+        executable::seal(&file)?;
         Ok(file.into())
     });
     Ok((written.map_err(|error| format!("no memory for the state: {error}"))?, passage))

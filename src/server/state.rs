@@ -17,9 +17,9 @@ use super::{Mode, Shared, Sockets};
 use crate::agent::Agent;
 use crate::message::{DecodeError, Reader, put_string, put_u32, put_u64};
 use crate::platform::BoundSocket;
+use crate::platform::executable::Program;
 use crate::platform::lock::InstanceLock;
 use crate::platform::paths::Places;
-use crate::platform::program::Program;
 use crate::vault::{Vault, VaultError, Wish};
 
 /// Version of the encoding: it grows with every change to it, the agent's and the keys' included.
