@@ -3,6 +3,7 @@
 
 use crate::error::Error;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use tracing::level_filters::LevelFilter;
 
 /// The sections that both `myagent --help` and myagent(1) end with: title and text.
@@ -12,14 +13,18 @@ pub const SECTIONS: [(&str, &str); 3] = [
         "0  done; or: an agent is running
 1  no agent is running; or: it failed, and the message says why
 2  the command line or a setting could not be understood
-3  start --foreground, activated by a service manager: another agent is there",
+3  start --foreground, activated by a service manager: another agent is there
+start -- COMMAND ends with the command's own status, with 127 where there is no such command, and with 126
+where it cannot be run",
     ),
     (
         "Environment",
         "MYAGENT_SOCK  the agent's socket; then the only place that is looked at. Its directory
               must be yours, of mode 0700, and no symbolic link
 MYAGENT_LOG   the log level where --log is not given
-SHELL         chooses the form of the output where --shell is not given",
+SSH_AUTH_SOCK an agent there that sshd has forwarded is kept: start prints and starts nothing then.
+              A command under an agent of its own is given this, SSH_AGENT_PID and MYAGENT_SOCK
+SHELL         chooses the form of the output where --shell is not given and no shell calls",
     ),
     (
         "Files",
@@ -29,6 +34,11 @@ SHELL         chooses the form of the output where --shell is not given",
       the socket: the first of these places that can be used, and is found again there
 control.sock, agent.log
       beside it: the socket for stop and status, and the log of an agent in the background
+told  beside it, too: start has said once that no agent here outlives the last logout
+myagent.socket, myagent-transient.service
+      the units of your own systemd that start uses, the first where it is installed
+$XDG_RUNTIME_DIR/myagent-XXXXXX, or in the directory for temporary files
+      what the agent of start -- COMMAND has, for as long as it runs
 ~/.ssh/agent/myagent.HOST.lock
       held by the one agent of this user and host; it stays when the agent ends",
     ),
@@ -56,6 +66,8 @@ pub enum Command {
     Stop,
     /// Say whether an agent is running, and what it holds
     Status(Status),
+    /// Print what makes a shell complete this program's commands and options
+    Completions(Completions),
     /// Hand the running agent's keys over to the program that now lies where it was started from
     Restart,
     /// Succeed where no agent of this user and host is there: for the socket unit, which would unlink its socket
@@ -82,9 +94,18 @@ pub struct Start {
     /// Be the agent, in this terminal or service, instead of starting one in the background
     #[arg(long)]
     pub foreground: bool,
-    /// For which shell to print [default: from $SHELL]
+    /// Start the agent as a service of your own systemd, or fail
+    #[arg(long, conflicts_with_all = ["daemon", "foreground"])]
+    pub service: bool,
+    /// Start the agent as a process in the background, never as a service
+    #[arg(long, conflicts_with = "foreground")]
+    pub daemon: bool,
+    /// For which shell to print [default: the one that calls, else $SHELL]
     #[arg(long, value_name = "SHELL")]
     pub shell: Option<Shell>,
+    /// Use an agent of this host though `ssh -A` has brought one along
+    #[arg(long)]
+    pub replace_forwarded: bool,
     /// Which memory a newly started agent keeps its secrets in [default: auto]
     #[arg(long, value_name = "KIND")]
     pub secret_memory: Option<SecretMemory>,
@@ -95,6 +116,29 @@ pub struct Start {
     /// How much a newly started agent logs [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log: Option<Level>,
+    /// Run this command under an agent of its own, which ends with it
+    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(conflicts_with_all = ["foreground", "service", "daemon", "shell", "replace_forwarded"])]
+    pub command: Vec<OsString>,
+}
+
+/// The options of `myagent completions`.
+#[derive(Debug, clap::Args)]
+pub struct Completions {
+    /// The shell that is to complete
+    #[arg(value_name = "SHELL")]
+    pub shell: CompletingShell,
+}
+
+/// The shells that completions are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompletingShell {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
 }
 
 /// The options of `myagent status`.
@@ -114,6 +158,14 @@ pub enum Shell {
     Csh,
     /// fish
     Fish,
+    /// Nushell: a record for `from nuon | load-env`
+    Nu,
+    /// PowerShell
+    Powershell,
+    /// Plain lines of NAME=value, unquoted, for programs
+    Env,
+    /// One line of JSON, for programs
+    Json,
 }
 
 /// The kinds of memory for secrets.

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use crate::platform::paths::{MAX_CONTROL_PATH, MAX_SOCKET_PATH};
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
@@ -14,6 +15,10 @@ pub const STATUS_OK: u8 = 0;
 pub const STATUS_FAILED: u8 = 1;
 /// Exit status of a command line or setting that cannot be understood.
 pub const STATUS_USAGE: u8 = 2;
+/// Exit status of `start -- COMMAND` where there is such a command, but it cannot be run: that of shells and env(1).
+pub const STATUS_NOT_RUNNABLE: u8 = 126;
+/// Exit status of `start -- COMMAND` where there is no such command: that of shells and env(1).
+pub const STATUS_NO_COMMAND: u8 = 127;
 
 /// Exit status of an activated agent that finds another one in its place: a service manager is not to try again.
 pub const STATUS_OCCUPIED: u8 = 3;
@@ -149,6 +154,28 @@ pub enum Error {
         /// Its hint, empty when there is none.
         hint: String,
     },
+    /// Another program that was to help is missing, did not end in time, or failed.
+    #[error("{program}: {reason}")]
+    Program {
+        /// Its name.
+        program: String,
+        /// What went wrong, or the first line that it said.
+        reason: String,
+    },
+    /// `start --service` was asked for, and there is no service.
+    #[error("the agent was not started as a service: {reason}")]
+    NoService {
+        /// Why not.
+        reason: String,
+    },
+    /// The command of `start -- COMMAND` could not be executed.
+    #[error("cannot run {command:?}: {source}")]
+    Unrunnable {
+        /// The command's name.
+        command: OsString,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The system refused something.
     #[error("cannot {doing}: {source}")]
     Io {
@@ -186,6 +213,7 @@ impl Error {
             Self::Unfit { .. } | Self::NoPlace { .. } | Self::NoHome | Self::Unlockable { .. } => {
                 "set MYAGENT_SOCK to a path in a directory of your own with mode 0700"
             }
+            Self::NoService { .. } => "start it in the background instead: myagent start --daemon",
             Self::Relayed { hint, .. } => hint,
             _ => "",
         };
@@ -198,6 +226,8 @@ impl Error {
         match self {
             Self::Setting { .. } => STATUS_USAGE,
             Self::Occupied { .. } => STATUS_OCCUPIED,
+            Self::Unrunnable { source, .. } if source.kind() == io::ErrorKind::NotFound => STATUS_NO_COMMAND,
+            Self::Unrunnable { .. } => STATUS_NOT_RUNNABLE,
             _ => STATUS_FAILED,
         }
     }

@@ -4,16 +4,22 @@
 //! standard error, and nothing goes there when all is well.
 #![forbid(unsafe_code)]
 
+mod completions;
+mod forwarded;
 mod guard;
+mod notice;
+mod own;
 mod probe;
 mod restart;
 #[cfg(target_os = "linux")]
 mod resume;
 mod serve;
+mod service;
 mod shell;
 mod start;
 mod status;
 mod stop;
+mod way;
 
 use crate::cli::{self, Cli, Command};
 use crate::error::{Error, STATUS_FAILED, STATUS_OK, STATUS_USAGE};
@@ -39,6 +45,7 @@ pub fn main() -> ExitCode {
     };
     let done = match parsed.command {
         Command::Start(options) => start::run(&options).map(|()| STATUS_OK),
+        Command::Completions(options) => completions::run(&options).map(|()| STATUS_OK),
         Command::Stop => stop::run().map(|()| STATUS_OK),
         Command::Status(options) => status::run(&options),
         Command::Restart => restart::run().map(|()| STATUS_OK),
@@ -55,10 +62,15 @@ pub fn main() -> ExitCode {
 }
 
 fn complain(error: &Error) {
+    say(&error.to_string(), error.hint().as_deref());
+}
+
+/// One sentence and its hint on standard error.
+fn say(sentence: &str, hint: Option<&str>) {
     let mut stderr = std::io::stderr().lock();
     // Where even this cannot be written, the status says it.
-    let _ = writeln!(stderr, "myagent: {error}");
-    if let Some(hint) = error.hint() {
+    let _ = writeln!(stderr, "myagent: {sentence}");
+    if let Some(hint) = hint {
         let _ = writeln!(stderr, "hint: {hint}");
     }
 }

@@ -70,5 +70,7 @@ fn config(head: &Head, measures: Vec<crate::control::Measure>, lock: InstanceLoc
         lock,
         program: head.program.clone(),
         level: head.level,
+        // One that ends with a command is not restarted.
+        ends_with: None,
     }
 }

@@ -4,6 +4,7 @@
 //! read. Must run before any thread exists.
 #![forbid(unsafe_code)]
 
+use super::own::{Own, OwnDirectory};
 use super::print;
 use crate::cli::{Level, Shell};
 use crate::control::Measure;
@@ -39,12 +40,17 @@ pub(super) struct Birth {
     pub(super) secret_memory: Wish,
     /// The program that a restart looks for.
     pub(super) program: Program,
+    /// What it ends with, where it is the agent of one command.
+    pub(super) own: Option<Own>,
 }
 
 impl Birth {
-    fn into_config(self, mode: Mode, measures: Vec<Measure>) -> Config {
-        let Self { places, lock, level, secret_memory, program } = self;
-        Config { places, mode, measures, secret_memory, lock, program, level: level.into() }
+    /// The server's part of it, and the directory that goes with the agent.
+    fn split(self, mode: Mode, measures: Vec<Measure>) -> (Config, Option<OwnDirectory>) {
+        let Self { places, lock, level, secret_memory, program, own } = self;
+        let (ends_with, directory) = own.map(Own::split).unzip();
+        let level = level.into();
+        (Config { places, mode, measures, secret_memory, lock, program, level, ends_with }, directory)
     }
 }
 
@@ -87,7 +93,7 @@ pub(super) fn foreground(
     let _log = logging::to_stderr(birth.level.into(), !service);
     let line = shell.lines(&birth.places.socket.to_string_lossy(), None);
     let mode = if !service && on_terminal() { Mode::Terminal } else { Mode::Service };
-    server::run(birth.into_config(mode, measures), activated, || {
+    server::run(birth.split(mode, measures).0, activated, || {
         activation::ready();
         // Nobody may be reading, and the agent serves all the same.
         let _ = if service { Ok(()) } else { print(&line) };
@@ -98,7 +104,9 @@ pub(super) fn foreground(
 pub(super) fn daemon(mut birth: Birth, reporter: Reporter) {
     process::reset_signals();
     server::hold_signals();
-    let closed = process::close_inherited(&[birth.lock.as_fd(), reporter.as_fd()]);
+    let life = birth.own.as_ref().and_then(|own| own.life.descriptor());
+    let keep: Vec<_> = [birth.lock.as_fd(), reporter.as_fd()].into_iter().chain(life).collect();
+    let closed = process::close_inherited(&keep);
     if let Err(error) = process::detach() {
         return reporter.failed(&error);
     }
@@ -108,17 +116,21 @@ pub(super) fn daemon(mut birth: Birth, reporter: Reporter) {
     // An agent without a log is better than none.
     let wanted = birth.places.log.take().filter(|_| birth.level != Level::Off);
     let log = wanted.and_then(|path| Some((logging::to_file(birth.level.into(), &path, false).ok()?, path)));
-    let _log = log.map(|(flush, path)| {
+    let log = log.map(|(flush, path)| {
         birth.places.log = Some(path);
         flush
     });
+    let (config, directory) = birth.split(Mode::Daemon, measures);
     let mut reporter = Some(reporter);
     let ready = || reporter.take().map(Reporter::ready).unwrap_or_default();
-    if let Err(error) = server::run(birth.into_config(Mode::Daemon, measures), None, ready) {
+    let served = server::run(config, None, ready);
+    if let Err(error) = &served {
         tracing::error!("{error}");
-        if let Some(reporter) = reporter {
-            reporter.failed(&error);
-        }
+    }
+    // What is still to be logged comes before its directory goes, and that before the starter hears of a failure.
+    drop((log, directory));
+    if let (Err(error), Some(reporter)) = (served, reporter) {
+        reporter.failed(&error);
     }
 }
 

@@ -1,22 +1,47 @@
-//! The line that shows an agent to a shell.
+//! The lines that show an agent to a shell, and which shell it is that asks.
 //!
-//! Guarantees that evaluating it gives the variable exactly the path's bytes, whether the shell's user wrote
+//! Guarantees that evaluating them gives the variable exactly the path's bytes, whether the shell's user wrote
 //! `eval "$(myagent start)"` or `eval $(myagent start)`: in the second, quotes do not keep spaces together nor
 //! patterns from being expanded, so whatever is not plain is written as octal for printf(1).
 #![forbid(unsafe_code)]
 
 use crate::cli::Shell;
+use crate::platform::process;
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Names that shells of the family of sh go by.
+const LIKE_SH: [&str; 15] = [
+    "sh", "bash", "dash", "zsh", "ksh", "ksh93", "mksh", "lksh", "oksh", "ash", "busybox", "rbash", "rzsh",
+    "yash", "posh",
+];
 
 impl Shell {
-    /// The shell that was asked for, else the family of `$SHELL`, else sh.
+    /// The shell that was asked for, else the one that calls this program, else that of `$SHELL`, else sh.
     pub(super) fn choose(option: Option<Self>) -> Self {
-        let login = std::env::var_os("SHELL").unwrap_or_default();
-        let login = login.as_encoded_bytes();
-        match option {
-            Some(shell) => shell,
-            None if login.ends_with(b"csh") => Self::Csh,
-            None if login.ends_with(b"fish") => Self::Fish,
-            None => Self::Sh,
+        // A command substitution may fork first, and is a shell of the same name.
+        let calling = || Self::named(&process::name(nix::unistd::getppid().as_raw())?);
+        let login = || Self::of_login(&std::env::var_os("SHELL")?);
+        option.or_else(calling).or_else(login).unwrap_or(Self::Sh)
+    }
+
+    /// The family of the shell in the file `path`.
+    fn of_login(path: &OsStr) -> Option<Self> {
+        let name = Path::new(path).file_name()?;
+        let other = if name.as_bytes().ends_with(b"csh") { Some(Self::Csh) } else { None };
+        Self::named(&name.to_string_lossy()).or(other)
+    }
+
+    /// The family of the shell whose process has this name; a login shell's begins with a hyphen in some.
+    fn named(name: &str) -> Option<Self> {
+        match name.strip_prefix('-').unwrap_or(name) {
+            "csh" | "tcsh" | "bsd-csh" => Some(Self::Csh),
+            "fish" => Some(Self::Fish),
+            "nu" => Some(Self::Nu),
+            "pwsh" | "pwsh-preview" | "powershell" => Some(Self::Powershell),
+            name => LIKE_SH.contains(&name).then_some(Self::Sh),
         }
     }
 
@@ -24,24 +49,42 @@ impl Shell {
     ///
     /// `socket` holds no control characters but tabs: `Candidate::standing` has seen to that.
     pub(super) fn lines(self, socket: &str, pid: Option<u32>) -> String {
-        let path = self.quote(socket);
-        let mut lines = self.line("SSH_AUTH_SOCK", &path);
-        if let Some(pid) = pid {
-            lines.push_str(&self.line("SSH_AGENT_PID", &pid.to_string()));
+        let pid = pid.map(|pid| pid.to_string());
+        let pid = pid.as_deref().map(|pid| ("SSH_AGENT_PID", pid));
+        self.setting([("SSH_AUTH_SOCK", socket)].into_iter().chain(pid))
+    }
+
+    /// What is printed where nothing is to be set. Only those forms that something parses need any text for it.
+    pub(super) fn nothing(self) -> String {
+        self.setting(std::iter::empty())
+    }
+
+    fn setting<'a>(self, variables: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+        match self {
+            // Nushell evaluates nothing; it loads a record, and JSON is one.
+            Self::Nu | Self::Json => {
+                let object = variables.map(|(name, value)| (name.to_owned(), Value::from(value)));
+                Value::Object(object.collect()).to_string() + "\n"
+            }
+            _ => variables.map(|(name, value)| self.line(name, value)).collect(),
         }
-        lines
     }
 
     fn line(self, name: &str, value: &str) -> String {
+        let quoted = self.quote(value);
         match self {
-            Self::Sh => format!("{name}={value}; export {name};\n"),
-            Self::Csh => format!("setenv {name} {value};\n"),
-            Self::Fish => format!("set -gx {name} {value};\n"),
+            Self::Sh => format!("{name}={quoted}; export {name};\n"),
+            Self::Csh => format!("setenv {name} {quoted};\n"),
+            Self::Fish => format!("set -gx {name} {quoted};\n"),
+            Self::Powershell => format!("$env:{name} = {quoted};\n"),
+            Self::Env | Self::Nu | Self::Json => format!("{name}={value}\n"),
         }
     }
 
     fn quote(self, text: &str) -> String {
         match self {
+            Self::Powershell => format!("'{}'", text.chars().flat_map(doubled).collect::<String>()),
+            Self::Env | Self::Nu | Self::Json => text.to_owned(),
             _ if text.bytes().all(is_plain) => text.to_owned(),
             Self::Sh => format!("\"$(printf '{}')\"", escaped(text, octal)),
             Self::Csh => format!("\"`printf '{}'`\"", escaped(text, octal)),
@@ -49,6 +92,12 @@ impl Shell {
             Self::Fish => escaped(text, |byte| format!("\\X{byte:02x}")),
         }
     }
+}
+
+/// A character between PowerShell's single quotes. It takes the typographic ones for such quotes, too.
+fn doubled(c: char) -> impl Iterator<Item = char> {
+    let is_quote = matches!(c, '\'' | '\u{2018}'..='\u{201b}');
+    std::iter::repeat_n(c, if is_quote { 2 } else { 1 })
 }
 
 /// Whether a byte means itself in every shell, in any position of a word.
@@ -80,6 +129,47 @@ mod tests {
         );
         assert_eq!(Shell::Csh.lines(path, None), format!("setenv SSH_AUTH_SOCK {path};\n"));
         assert_eq!(Shell::Fish.lines(path, None), format!("set -gx SSH_AUTH_SOCK {path};\n"));
+    }
+
+    #[test]
+    fn forms_for_programs_and_other_shells() {
+        let path = "/a 'b\u{2019}\"$c\\d\té";
+        let powershell =
+            "$env:SSH_AUTH_SOCK = '/a ''b\u{2019}\u{2019}\"$c\\d\té';\n$env:SSH_AGENT_PID = '7';\n";
+        assert_eq!(Shell::Powershell.lines(path, Some(7)), powershell);
+        assert_eq!(Shell::Env.lines(path, Some(7)), format!("SSH_AUTH_SOCK={path}\nSSH_AGENT_PID=7\n"));
+        let record = "{\"SSH_AUTH_SOCK\":\"/a 'b\u{2019}\\\"$c\\\\d\\té\",\"SSH_AGENT_PID\":\"7\"}\n";
+        for shell in [Shell::Nu, Shell::Json] {
+            let line = shell.lines(path, Some(7));
+            let (ours, theirs): (Value, Value) =
+                (serde_json::from_str(&line).unwrap(), serde_json::from_str(record).unwrap());
+            assert_eq!((ours, line.lines().count()), (theirs, 1));
+            assert_eq!(shell.nothing(), "{}\n");
+        }
+        for shell in [Shell::Sh, Shell::Csh, Shell::Fish, Shell::Powershell, Shell::Env] {
+            assert_eq!(shell.nothing(), "");
+        }
+    }
+
+    #[test]
+    fn a_shell_is_known_by_its_name() {
+        for (name, shell) in [
+            ("bash", Some(Shell::Sh)),
+            ("-zsh", Some(Shell::Sh)),
+            ("busybox", Some(Shell::Sh)),
+            ("tcsh", Some(Shell::Csh)),
+            ("-csh", Some(Shell::Csh)),
+            ("fish", Some(Shell::Fish)),
+            ("nu", Some(Shell::Nu)),
+            ("pwsh", Some(Shell::Powershell)),
+            ("timeout", None),
+            ("", None),
+        ] {
+            assert_eq!(Shell::named(name), shell, "{name}");
+        }
+        assert_eq!(Shell::of_login(OsStr::new("/opt/my/scsh")), Some(Shell::Csh));
+        assert_eq!(Shell::of_login(OsStr::new("/bin/unknown")), None);
+        assert_eq!(Shell::of_login(OsStr::new("")), None);
     }
 
     #[test]

@@ -1,13 +1,15 @@
-//! `myagent start`: finds the agent that answers, or becomes or forks the one that will.
+//! `myagent start`: finds the agent that answers, or has the one that will be started, or becomes it.
 //!
 //! Guarantees that of any number of simultaneous calls one starts the agent and all print the same path, that no
 //! living socket is taken over, and that nothing but the variable is printed. Where an agent answers, no thread,
-//! runtime or file is touched.
+//! runtime, process or file comes to be.
 #![forbid(unsafe_code)]
 
-use super::print;
 use super::probe::{self, Found};
 use super::serve::{self, Birth};
+use super::service::Situation;
+use super::way::{self, Forced, Way};
+use super::{forwarded, notice, own, print, say};
 use crate::cli::{Level, SecretMemory, Shell, Start};
 use crate::error::Error;
 use crate::platform::activation;
@@ -33,42 +35,107 @@ enum Settled {
     Ours(Places, InstanceLock),
 }
 
+/// What this process is, after it has gone through [`background`].
+enum Started {
+    /// The one that was called. An agent answers here; it has this pid where it was forked by us.
+    Answers(PathBuf, Option<u32>),
+    /// The agent, which has ended.
+    Served,
+}
+
 pub(super) fn run(options: &Start) -> Result<(), Error> {
+    if !options.command.is_empty() {
+        return own::run(options);
+    }
     let shell = Shell::choose(options.shell);
-    let activated = if options.foreground { activation::socket() } else { None };
-    if let Some(socket) = &activated {
-        let (places, lock) = serve::activated(socket)?;
-        return serve::foreground(birth(options, places, lock)?, activated, shell);
+    if let Some(socket) = options.foreground.then(activation::socket).flatten() {
+        let (places, lock) = serve::activated(&socket)?;
+        return serve::foreground(birth(options, places, lock)?, Some(socket), shell);
     }
-    let candidates = paths::candidates(&Environment::current())?;
-    let (places, lock) = match settle(&candidates)? {
-        Settled::Agent(socket) if options.foreground => return Err(Error::AlreadyRunning { socket }),
-        Settled::Agent(socket) => return print(&shell.lines(&socket.to_string_lossy(), None)),
-        Settled::Ours(places, lock) => (places, lock),
-    };
-    let birth = birth(options, places, lock)?;
+    if !options.foreground && !options.replace_forwarded && forwarded::is_there() {
+        return print(&shell.nothing());
+    }
+    let environment = Environment::current();
+    let candidates = paths::candidates(&environment)?;
     if options.foreground {
-        return serve::foreground(birth, None, shell);
+        return match settle(&candidates)? {
+            Settled::Agent(socket) => Err(Error::AlreadyRunning { socket }),
+            Settled::Ours(places, lock) => serve::foreground(birth(options, places, lock)?, None, shell),
+        };
     }
-    let line = |pid| shell.lines(&birth.places.socket.to_string_lossy(), Some(pid));
+    let started = match probe::find(&candidates)? {
+        Found::Agent(candidate, peer) => {
+            notice::about_found(candidate, peer);
+            Started::Answers(candidate.socket.clone(), None)
+        }
+        Found::Nothing | Found::Ending(_) => start(options, &candidates, &environment)?,
+    };
+    match started {
+        Started::Answers(socket, pid) => print(&shell.lines(&socket.to_string_lossy(), pid)),
+        Started::Served => Ok(()),
+    }
+}
+
+/// Has an agent started in the way that is right here, or that was asked for.
+fn start(options: &Start, candidates: &[Candidate], environment: &Environment) -> Result<Started, Error> {
+    let forced = match (options.service, options.daemon) {
+        (true, _) => Some(Forced::Service),
+        (_, true) => Some(Forced::Daemon),
+        _ => None,
+    };
+    let situation = Situation::look(forced, candidates, environment);
+    let mut way = way::decide(forced, situation.facts).unwrap_or(Way::Service);
+    let by_manager = match way {
+        Way::Daemon => None,
+        way => match situation.start(way, options, candidates) {
+            Err(error) if forced.is_some() => return Err(error),
+            Err(error) if notice::has_reader() => {
+                say(&format!("{error}; so it runs in the background"), None);
+                None
+            }
+            tried => tried.ok(),
+        },
+    };
+    let started = match by_manager {
+        Some(socket) => Started::Answers(socket, None),
+        None => {
+            way = Way::Daemon;
+            background(options, candidates)?
+        }
+    };
+    if let (Started::Answers(socket, _), Some(news)) = (&started, way::notice(way, situation.facts)) {
+        if let Some(candidate) = candidates.iter().find(|candidate| candidate.socket == *socket) {
+            notice::tell(news, candidate);
+        }
+    }
+    Ok(started)
+}
+
+/// Forks the agent, unless somebody else was quicker.
+fn background(options: &Start, candidates: &[Candidate]) -> Result<Started, Error> {
+    let birth = match settle(candidates)? {
+        Settled::Agent(socket) => return Ok(Started::Answers(socket, None)),
+        Settled::Ours(places, lock) => birth(options, places, lock)?,
+    };
     match process::daemonize()? {
         Side::Starter(report) => {
             // Ours is only a copy now; the agent's keeps the lock.
             drop(birth.lock);
-            print(&line(report.wait()?))
+            Ok(Started::Answers(birth.places.socket, Some(report.wait()?)))
         }
         Side::Daemon(reporter) => {
             serve::daemon(birth, reporter);
-            Ok(())
+            Ok(Started::Served)
         }
     }
 }
 
-fn birth(options: &Start, places: Places, lock: InstanceLock) -> Result<Birth, Error> {
+/// What an agent in the background or in this terminal is born with.
+pub(super) fn birth(options: &Start, places: Places, lock: InstanceLock) -> Result<Birth, Error> {
     let program = Program::current(options.trust_own_binary)
         .map_err(|error| Error::io("find this program's own file", error))?;
     let (level, secret_memory) = (Level::choose(options.log)?, wish(options.secret_memory));
-    Ok(Birth { places, lock, level, secret_memory, program })
+    Ok(Birth { places, lock, level, secret_memory, program, own: None })
 }
 
 /// Hibernation is not taken from a machine that can do it, unless the user says so.

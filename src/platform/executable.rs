@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use nix::sys::memfd::MFdFlags;
 use nix::unistd::geteuid;
 
+use super::program::this_program;
+
 /// Largest program that is copied, in bytes: thirty times the released one, twice one with all debug information.
 const MAX_PROGRAM: u64 = 256 * 1024 * 1024;
 
@@ -27,12 +29,12 @@ pub struct Program {
 }
 
 impl Program {
-    /// The running program.
+    /// The running program, by the path that it was started by.
     ///
     /// # Errors
     /// The system's, where it does not tell.
     pub fn current(trust_own: bool) -> io::Result<Self> {
-        Ok(Self { path: path()?, trust_own })
+        Ok(Self { path: this_program()?, trust_own })
     }
 
     /// Opens the file that is at the path now, where it may be trusted.
@@ -67,24 +69,6 @@ impl Program {
         let reason = format!("{} can be changed by others than {who}", path.display());
         Err(io::Error::new(io::ErrorKind::PermissionDenied, reason))
     }
-}
-
-/// The absolute path that this program was started by; where that is another file by now, the file's own.
-///
-/// # Errors
-/// The system's, where it does not tell.
-pub fn path() -> io::Result<PathBuf> {
-    let running = std::env::current_exe()?;
-    let identity = |path: &Path| std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
-    let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
-    let named: Vec<PathBuf> = if called.components().count() > 1 {
-        std::path::absolute(&called).into_iter().collect()
-    } else {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(&called)).collect()
-    };
-    let same = |path: &PathBuf| identity(path).is_some_and(|found| Some(found) == identity(&running));
-    Ok(named.into_iter().find(same).unwrap_or(running))
 }
 
 /// A copy of `file` in memory that nobody can change or read, only run. A process that runs it is closed to other

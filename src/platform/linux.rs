@@ -1,8 +1,9 @@
 //! What only Linux has.
 
 use nix::errno::Errno;
+use std::ffi::CString;
 use std::io;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use tokio::io::unix::AsyncFd;
 
 /// close_range(2) from `first` to `last`, both included; an error where the kernel has no such call.
@@ -16,4 +17,22 @@ pub(super) fn close_range(first: RawFd, last: RawFd) -> nix::Result<()> {
 pub(super) fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: the descriptor is owned, so it stays open and the same until the AsyncFd is dropped.
     unsafe { AsyncFd::register(descriptor) }.map_err(Into::into)
+}
+
+/// pidfd_open(2): a descriptor of the process, which becomes readable when it ends.
+pub(super) fn pidfd(pid: u32) -> io::Result<OwnedFd> {
+    let pid = libc::pid_t::try_from(pid).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: a plain system call that touches no memory.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let descriptor = RawFd::try_from(Errno::result(result)?).map_err(|_| io::ErrorKind::InvalidData)?;
+    // SAFETY: the kernel has just made it, close-on-exec, and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// execvpe(3): becomes another program, looked for in `PATH`; returns only where that fails.
+pub(super) fn execute(arguments: &[CString], environment: &[CString]) -> nix::Error {
+    match arguments.first().map(|program| nix::unistd::execvpe(program, arguments, environment)) {
+        Some(Err(error)) => error,
+        None => Errno::EINVAL,
+    }
 }

@@ -11,13 +11,17 @@ pub mod executable;
 pub mod handover;
 pub mod harden;
 pub mod hibernation;
+pub mod life;
 #[cfg(target_os = "linux")]
 mod linux;
 pub mod lock;
+pub mod login;
 pub mod paths;
 pub mod process;
+pub mod program;
 pub mod socket;
 mod unix;
+pub mod user_manager;
 
 pub use harden::harden;
 pub use socket::{BoundSocket, listen};

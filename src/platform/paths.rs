@@ -45,7 +45,8 @@ impl Environment {
     }
 
     /// `HOME` where it is absolute and ours, else the home in the user database where that is ours.
-    fn home(&self) -> Option<PathBuf> {
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
         let ours = |path: &PathBuf| {
             path.is_absolute()
                 && std::fs::metadata(path).is_ok_and(|m| m.is_dir() && m.uid() == self.uid.as_raw())
@@ -134,6 +135,19 @@ impl Candidate {
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.socket.parent().unwrap_or(&self.base)
+    }
+
+    /// The runtime directory that the place lies in, where it is the place that a unit of the user's manager uses.
+    #[must_use]
+    pub fn runtime(&self) -> Option<&Path> {
+        self.base_private.then_some(self.base.as_path())
+    }
+
+    /// The mark beside the socket which says that the user was told what cannot survive the last logout. In a
+    /// runtime directory it goes with it.
+    #[must_use]
+    pub fn told(&self) -> PathBuf {
+        self.beside("told", ".told")
     }
 
     /// The control socket: `agent.sock` has `control.sock` beside it, any other name a `NAME.control`.

@@ -11,12 +11,14 @@ use crate::error::Error;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::kill;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 pub use unix::reset_signals;
@@ -119,10 +121,56 @@ impl AsFd for Reporter {
     }
 }
 
+/// The name of a process, as far as the kernel keeps it (15 bytes). Any process can give itself any name.
+#[must_use]
+pub fn name(pid: i32) -> Option<String> {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(name.trim_end_matches('\n').to_owned())
+}
+
 /// Whether there is a process of that number, be it one that only waits for its parent.
 #[must_use]
 pub fn exists(pid: u32) -> bool {
     i32::try_from(pid).is_ok_and(|pid| kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH))
+}
+
+/// Becomes another program: same process, terminal, directory, limits, umask, blocked signals and descriptors, in
+/// this environment. Returns why that could not be.
+///
+/// SIGPIPE has its default action again; whether the caller had it ignored cannot be known any more.
+#[must_use]
+pub fn execute(command: &[OsString], environment: impl Iterator<Item = (OsString, OsString)>) -> io::Error {
+    let text = |bytes: &OsStr| CString::new(bytes.as_bytes());
+    let arguments = command.iter().map(|argument| text(argument)).collect::<Result<Vec<_>, _>>();
+    let settings = environment.map(|(mut name, value)| {
+        name.push("=");
+        name.push(value);
+        text(&name)
+    });
+    match (arguments, settings.collect::<Result<Vec<_>, _>>()) {
+        (Ok(arguments), Ok(settings)) => {
+            unix::restore_sigpipe();
+            become_program(&arguments, &settings)
+        }
+        (Err(error), _) | (_, Err(error)) => error.into(),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn become_program(arguments: &[CString], environment: &[CString]) -> io::Error {
+    super::linux::execute(arguments, environment).into()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn become_program(_: &[CString], _: &[CString]) -> io::Error {
+    io::ErrorKind::Unsupported.into()
+}
+
+/// Tells a process to end, as by `kill`.
+pub fn terminate(pid: u32) {
+    if let Ok(pid) = i32::try_from(pid) {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+    }
 }
 
 /// Leaves the caller's directory, input and output.

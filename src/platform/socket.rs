@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::lock::InstanceLock;
+use super::process;
 use crate::error::Error;
 use interprocess::local_socket::traits::StreamCommon;
 use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
@@ -43,14 +44,20 @@ impl Peer {
     pub fn is_ours(self) -> bool {
         self.uid == geteuid().as_raw()
     }
+
+    /// The name of its process, as far as the kernel keeps it (15 bytes). Any process can give itself any name.
+    #[must_use]
+    pub fn name(self) -> Option<String> {
+        process::name(self.pid.filter(|&pid| pid > 0)?)
+    }
 }
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(pid) = self.pid.filter(|&pid| pid > 0) else { return write!(f, "uid {}", self.uid) };
-        match std::fs::read_to_string(format!("/proc/{pid}/comm")) {
-            Ok(name) => write!(f, "pid {pid} ({})", name.trim().escape_debug()),
-            Err(_) => write!(f, "pid {pid}"),
+        match self.name() {
+            Some(name) => write!(f, "pid {pid} ({})", name.trim().escape_debug()),
+            None => write!(f, "pid {pid}"),
         }
     }
 }

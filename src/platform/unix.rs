@@ -69,6 +69,12 @@ pub(super) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// Gives SIGPIPE back its meaning, which the runtime has taken away from this process before its first line.
+pub(super) fn restore_sigpipe() {
+    // SAFETY: the default action installs no handler.
+    let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
+}
+
 /// Closes a descriptor that nothing in this process owns.
 pub(super) fn close(descriptor: RawFd) {
     // SAFETY: the callers name only descriptors that were inherited and that no object here owns.

@@ -30,6 +30,7 @@ use crate::control::{Measure, State};
 use crate::error::Error;
 use crate::frame::Intake;
 use crate::platform::executable::Program;
+use crate::platform::life::Life;
 use crate::platform::lock::InstanceLock;
 use crate::platform::paths::Places;
 use crate::platform::{self, BoundSocket};
@@ -70,6 +71,8 @@ pub struct Config {
     pub program: Program,
     /// How much is logged.
     pub level: LevelFilter,
+    /// The process whose end is the agent's, where there is one.
+    pub ends_with: Option<Life>,
 }
 
 /// The two sockets of an agent.

@@ -110,6 +110,9 @@ impl Restart {
 /// # Errors
 /// The user's sentence, kept for `status`.
 pub(super) async fn prepare(shared: &Arc<Shared>) -> Result<Candidate, String> {
+    if shared.config.ends_with.is_some() {
+        return Err("the agent of one command ends with it".to_owned());
+    }
     let Ok(_turn) = shared.restart.turn.try_acquire() else {
         return Err("another restart is under way".to_owned());
     };

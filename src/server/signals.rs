@@ -46,8 +46,16 @@ impl Signals {
 
     /// Returns when the agent is to end, or to go on as another program.
     pub(super) async fn until_ending(&mut self, shared: &Arc<Shared>) -> Ending {
+        let ended = async {
+            match &shared.config.ends_with {
+                Some(life) => life.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(ended);
         loop {
             let name = tokio::select! {
+                () = &mut ended => "the end of its command",
                 _ = self.term.recv() => "SIGTERM",
                 _ = self.int.recv() => "SIGINT",
                 () = shared.stop.notified() => "stop",
