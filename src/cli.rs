@@ -19,12 +19,13 @@ where it cannot be run",
     ),
     (
         "Environment",
-        "MYAGENT_SOCK  the agent's socket; then the only place that is looked at. Its directory
-              must be yours, of mode 0700, and no symbolic link
-MYAGENT_LOG   the log level where --log is not given
-SSH_AUTH_SOCK an agent there that sshd has forwarded is kept: start prints and starts nothing then.
-              A command under an agent of its own is given this, SSH_AGENT_PID and MYAGENT_SOCK
-SHELL         chooses the form of the output where --shell is not given and no shell calls",
+        "MYAGENT_SOCK   the agent's socket; then the only place that is looked at. Its directory
+               must be yours, of mode 0700, and no symbolic link
+MYAGENT_LOG    the log level where --log is not given
+SSH_AUTH_SOCK  an agent there that sshd has forwarded is kept: start prints and starts nothing then
+SHELL          chooses the form of the output where --shell is not given and no shell calls
+
+A command under an agent of its own is given SSH_AUTH_SOCK, SSH_AGENT_PID and MYAGENT_SOCK",
     ),
     (
         "Files",

@@ -7,10 +7,15 @@ mod support;
 
 mod background;
 mod foreground;
+mod forwarded;
+mod manager;
+mod notices;
+mod own;
 mod places;
 mod quoting;
 mod races;
 mod reuse;
+mod shells;
 mod sockets;
 
 use std::path::{Path, PathBuf};

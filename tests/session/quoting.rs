@@ -36,7 +36,7 @@ const POSIX: [&str; 4] = [
 ];
 
 /// Runs every line in `shell` (a program and the options before the script) for every name.
-fn check(shell: &[&str], show: &str, lines: &[&str]) {
+pub fn check(shell: &[&str], show: &str, lines: &[&str]) {
     let bin = support::myagent().parent().unwrap().to_owned();
     for name in NAMES {
         let scratch = Scratch::new();
