@@ -89,7 +89,19 @@ tools() {
     printf 'installing cargo-deny and cargo-fuzz into %s, unless they are there\n' "$tools"
     cargo install --quiet --locked --debug --root "$tools" --version '~0.20' cargo-deny
     cargo install --quiet --locked --debug --root "$tools" --version '~0.13' cargo-fuzz
+    [ -x "$tools/bin/nu" ] || nushell "$tools/bin"
     ln -s -- "$(realpath -- "$tools")/bin" "$work/tools"
+}
+
+# Nushell is in no Debian, and takes a long time to build; npm has the program for this machine alone.
+nushell() {
+    local to=$1 machine=x64 file
+    [ "$(uname -m)" = x86_64 ] || machine=arm64
+    echo "fetching Nushell's program for $machine into $to"
+    has npm || apt-get -qq install -y --no-install-recommends npm >>"$scratch/apt.log" 2>&1
+    file=$(cd -- "$scratch" && npm pack --silent "@nushell/linux-$machine@0.115.1")
+    tar -xzf "$scratch/$file" -C "$to" --strip-components=2 package/bin/nu
+    "$to/nu" --version
 }
 
 make_user() {

@@ -23,9 +23,20 @@ fn the_page_is_up_to_date() {
 #[test]
 fn the_page_names_every_option_and_section() {
     let page = std::fs::read_to_string(PAGE).unwrap().replace("\\-", "-");
-    for part in
-        ["--foreground", "--shell", "--log", "--json", "EXIT STATUS", "ENVIRONMENT", "FILES", "MYAGENT_SOCK"]
-    {
+    for part in [
+        "--foreground",
+        "--service",
+        "--daemon",
+        "--replace-forwarded",
+        "MYAGENT COMPLETIONS",
+        "--shell",
+        "--log",
+        "--json",
+        "EXIT STATUS",
+        "ENVIRONMENT",
+        "FILES",
+        "MYAGENT_SOCK",
+    ] {
         assert!(page.contains(part), "{part} is missing");
     }
 }

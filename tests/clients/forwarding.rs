@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::keys::{ED25519, Key, Kind, for_every_kind};
 use crate::sshd::Sshd;
+use crate::support::private_dir;
 
 /// Writes the configuration of the user on the first server, who knows only the second one.
 fn second_hop(client: &Client, second: &Sshd) -> String {
@@ -67,4 +68,34 @@ fn no_second_login_where_the_agent_is_not_forwarded() {
     // What the forwarded agent lists is what the user's agent holds.
     let (status, output, errors) = client.ssh(&["-A", "first", "ssh-add -L"]);
     assert_eq!((status, output.trim_end()), (0, key.public_lines()[0].as_str()), "{errors}");
+}
+
+/// `myagent start` in a login that has brought an agent along: nothing to print, nothing to start.
+#[test]
+#[ignore = "needs sshd: tests/run runs it"]
+fn a_forwarded_agent_is_kept_by_start() {
+    let client = Client::new();
+    let first = Sshd::start(&client, "first");
+    client.configure(&[("first", &first, "")]);
+    let key = Key::make(&client, "key", Kind::plain(&ED25519));
+    first.authorize(&[key.authorized_line(&client)]);
+    client.load(&key);
+    let runtime = first.home().join("run");
+    private_dir(&runtime);
+    let ours = format!("XDG_RUNTIME_DIR={} {}", runtime.display(), crate::support::myagent().display());
+    let line = format!("before=$SSH_AUTH_SOCK; eval \"$({ours} start --shell sh)\"");
+    let told = "echo $? $([ \"$SSH_AUTH_SOCK\" = \"$before\" ] && echo same || echo other); ssh-add -L";
+    let (status, output, errors) = client.ssh(&["-A", "first", &format!("{line}; {told}")]);
+    assert_eq!((status, errors.as_str()), (0, ""), "{output}");
+    assert_eq!(output.trim_end(), format!("0 same\n{}", key.public_lines()[0]));
+    assert!(!runtime.join("myagent").exists(), "an agent was started all the same");
+    // Without -A, or on wish, it is the host's own; and that ends with the test.
+    let own = |options: &[&str], start: &str| {
+        let script =
+            format!("before=$SSH_AUTH_SOCK; eval \"$({ours} {start} --shell sh)\"; {told}; {ours} stop");
+        let (_, output, errors) = client.ssh(&[options, &["first", &script]].concat());
+        assert_eq!((output.as_str(), errors.as_str()), ("0 other\nThe agent has no identities.\n", ""));
+    };
+    own(&[], "start");
+    own(&["-A"], "start --replace-forwarded");
 }

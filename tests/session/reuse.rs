@@ -108,6 +108,24 @@ fn the_socket_of_a_killed_agent_is_reclaimed() {
     assert_eq!(place.status()["pid"], next);
 }
 
+/// After a boot in which nothing could clean up: sockets that nobody listens on, and a lock file that names a process
+/// which is there by chance, but holds nothing.
+#[test]
+fn what_an_earlier_boot_left_is_reclaimed() {
+    let place = Place::new();
+    private_dir(&place.scratch.path("home/.ssh"));
+    private_dir(place.shared_lock().parent().unwrap());
+    for left in ["agent.sock", "control.sock"] {
+        drop(std::os::unix::net::UnixListener::bind(place.socket.with_file_name(left)).unwrap());
+    }
+    std::fs::write(place.socket.with_file_name("agent.log"), "old").unwrap();
+    std::fs::write(place.shared_lock(), format!("pid {}, /old\n", std::process::id())).unwrap();
+    let pid = place.start();
+    assert_eq!(place.status()["pid"], pid);
+    let note = std::fs::read_to_string(place.shared_lock()).unwrap();
+    assert_eq!(note, format!("pid {pid}, {}\n", place.socket.display()));
+}
+
 /// SIGTERM straight after `start`, as a session that ends at once sends it.
 #[test]
 fn a_terminated_agent_leaves_no_socket() {
