@@ -52,9 +52,6 @@ pub(super) fn run(options: &Start) -> Result<(), Error> {
         let (places, lock) = serve::activated(&socket)?;
         return serve::foreground(birth(options, places, lock)?, Some(socket), shell);
     }
-    if !options.foreground && !options.replace_forwarded && forwarded::is_there() {
-        return print(&shell.nothing());
-    }
     let environment = Environment::current();
     let candidates = paths::candidates(&environment)?;
     if options.foreground {
@@ -62,6 +59,9 @@ pub(super) fn run(options: &Start) -> Result<(), Error> {
             Settled::Agent(socket) => Err(Error::AlreadyRunning { socket }),
             Settled::Ours(places, lock) => serve::foreground(birth(options, places, lock)?, None, shell),
         };
+    }
+    if !options.replace_forwarded && forwarded::is_there(&candidates) {
+        return print(&shell.nothing());
     }
     let started = match probe::find(&candidates)? {
         Found::Agent(candidate, peer) => {

@@ -27,7 +27,7 @@ impl Machine {
         let machine = Self { place, _manager: manager };
         let names = format!(
             "printf '%s\\n' '{{\"type\":\"b\",\"data\":{kills}}}' '{{\"type\":\"as\",\"data\":[]}}' \
-             '{{\"type\":\"as\",\"data\":[\"nobody\"]}}'"
+             '{{\"type\":\"as\",\"data\":[\"somebody-else\"]}}'"
         );
         machine.program("busctl", &names);
         let agent = crate::support::myagent();
