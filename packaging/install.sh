@@ -25,11 +25,16 @@ prefix=${PREFIX:-/usr/local}
 binary=${BINARY:-${CARGO_TARGET_DIR:-$source/target}/release/myagent}
 zsh_dir=${ZSH_DIR:-$prefix/share/zsh/site-functions}
 
-# The prefix is written into the units, where a space or a % would need a quoting of its own.
+for path in "$prefix" "$zsh_dir"; do
+    case $path/ in
+        */../*) usage "this path would lead out of DESTDIR: $path" ;;
+        /*) ;;
+        *) usage "this path is not absolute: $path" ;;
+    esac
+done
+# It is written into the units, where a space or a % would need a quoting of its own.
 case $prefix in
     *[!A-Za-z0-9/._+-]*) usage "PREFIX has a character that is none of A-Z a-z 0-9 / . _ + -: $prefix" ;;
-    /*) ;;
-    *) usage "PREFIX is not absolute: $prefix" ;;
 esac
 # A name alone would be looked for in PATH.
 case $binary in

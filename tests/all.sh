@@ -5,8 +5,10 @@
 # commands as they stand there. Everything later is built in that same copy, so nothing is compiled twice.
 # The user, its files and what else this script made are removed at the end, however it ends.
 
-# ssh and what it talks to, the shells that `eval "$(myagent start)"` is tried in, and fuzzing's C++ compiler.
-readonly PACKAGES=(gcc g++ libc6-dev git openssh-client openssh-server mercurial haproxy zsh ksh mksh tcsh fish)
+# ssh and what it talks to, the shells that `eval "$(myagent start)"` is tried in, fuzzing's C++ compiler, and what
+# makes another Debian in a directory.
+readonly PACKAGES=(gcc g++ libc6-dev git openssh-client openssh-server mercurial haproxy zsh ksh mksh tcsh fish
+    debootstrap)
 
 user=myagent-test-$$ work='' copy='' toolchain='' guard='' privsep='' account=''
 
@@ -26,6 +28,7 @@ everything() {
     stage 'left by the user' nothing_left
     stage 'tests as root' tests_as_root
     stage scenarios scenarios
+    stage 'debian 13' debian_13
     stage bench in_copy bench
     stage deny in_copy deny
     stage fuzz in_copy fuzz
@@ -229,4 +232,9 @@ scenarios() {
         on && /^test .* ok$/ { print "parity:", $2; passed++ } END { exit !passed }' "$scratch/root.log" ||
         { echo 'no parity scenario passed'; status=1; }
     return "$status"
+}
+
+# Built, offline, by the compiler that rust-version rests on; "$work/tree" is then what its package would hold.
+debian_13() {
+    as root "$copy/tests/packaging/debian13" "$work/debian13" "$work/tree"
 }
