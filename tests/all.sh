@@ -5,10 +5,10 @@
 # commands as they stand there. Everything later is built in that same copy, so nothing is compiled twice.
 # The user, its files and what else this script made are removed at the end, however it ends.
 
-# ssh and what it talks to, the shells that `eval "$(myagent start)"` is tried in, fuzzing's C++ compiler, and what
-# makes another Debian in a directory.
+# ssh and what it talks to, the shells that `eval "$(myagent start)"` is tried in, fuzzing's C++ compiler, and
+# what builds and boots a Debian for real logins.
 readonly PACKAGES=(gcc g++ libc6-dev git openssh-client openssh-server mercurial haproxy zsh ksh mksh tcsh fish
-    debootstrap)
+    debootstrap systemd-container procps)
 
 user=myagent-test-$$ work='' copy='' toolchain='' guard='' privsep='' account=''
 
@@ -29,6 +29,7 @@ everything() {
     stage 'tests as root' tests_as_root
     stage scenarios scenarios
     stage 'debian 13' debian_13
+    stage logins logins
     stage bench in_copy bench
     stage deny in_copy deny
     stage fuzz in_copy fuzz
@@ -219,6 +220,13 @@ in_copy() {
 tests_as_root() {
     (cd -- "$copy" && as root cargo test --locked --no-fail-fast -- --include-ignored) 2>&1 |
         tee "$scratch/root.log"
+}
+
+# With the program that the README's first command built; the Debian systems are kept for the next time.
+logins() {
+    local target
+    target=$(realpath -m -- "${CARGO_TARGET_DIR:-$PWD/target}")
+    as root "$copy/tests/logins/run" "$work/target/release/myagent" "$target/logins"
 }
 
 # The scenarios that a release stands on were run, and passed: by name.

@@ -89,6 +89,18 @@ fn the_readme_has_its_two_commands_on_one_line_each() {
     assert!(readme.lines().count() <= 150, "the README has {} lines", readme.lines().count());
 }
 
+/// What survives the last logout: `tests/logins/run` measures that very table.
+#[test]
+fn the_readme_promises_the_logins_that_are_measured() {
+    let (readme, measured) = (read("README.md"), read("tests/logins/table.md"));
+    let marker = "<!-- table: logins -->";
+    let mut lines = readme.lines().skip_while(|line| *line != marker);
+    assert!(lines.next().is_some(), "no {marker} in the README");
+    let promised: Vec<&str> = lines.take_while(|line| line.starts_with('|')).collect();
+    assert_eq!(promised, measured.lines().collect::<Vec<_>>(), "the README's table, and tests/logins/table.md");
+    assert!(promised.len() > 2, "the table has no rows");
+}
+
 #[test]
 fn the_changelog_knows_this_version() {
     let heading = format!("## [{}]", env!("CARGO_PKG_VERSION"));

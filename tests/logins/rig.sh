@@ -165,8 +165,8 @@ tell() {
     local session=$1 mark=E$RANDOM$RANDOM from status
     shift
     from=$(stat -c %s -- "$run/sessions/$session")
-    # The quotes keep the mark out of the echo of what is typed.
-    printf '%s\necho %s""-$?-\n' "$*" "$mark" >&"${session_input[$session]}"
+    # One line, since a command may eat what is typed after it; the quotes keep the mark out of the echo of it.
+    printf '%s; echo %s""-$?-\n' "$*" "$mark" >&"${session_input[$session]}"
     wait_for answered "$session" "$mark" || :
     tail -c "+$((from + 1))" -- "$run/sessions/$session" | tr -d '\r' | sed 's/\x1b\]3008;[^\x1b]*\x1b\\//g' | grep -av "$mark"
     status=$(grep -ao "$mark-[0-9]*-" -- "$run/sessions/$session" | tr -dc '0-9-' | cut -d- -f2)
@@ -192,7 +192,7 @@ settled() {
     [ "$stop_delay" != default ] || needed=13
     wait_for no_login || return
     while [ "$quiet" -lt $((needed * 4)) ]; do
-        [ "$(root 'ls /run/systemd/users')" != '' ] || return 0
+        root [ -e /run/systemd/users/1000 ] || return 0
         now=$(root 'loginctl show-user test -p State -p Sessions; ps -u test -o pid=,comm=')
         [ "$now" = "$before" ] && quiet=$((quiet + 1)) || quiet=0
         before=$now

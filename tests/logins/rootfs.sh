@@ -20,7 +20,7 @@ mirror() {
 
 # rootfs SUITE DIR: builds what is not there yet. The stamp holds the list of packages: another list, another build.
 rootfs() {
-    local suite=$1 dir=$2 root=$2/$1 url begin=$SECONDS
+    local suite=$1 root=$2/$1 url begin=$SECONDS
     if [ "$(cat -- "$root.stamp" 2>/dev/null)" = "$ROOTFS_PACKAGES" ]; then
         printf '%s: built before\n' "$suite"
         return
@@ -28,14 +28,16 @@ rootfs() {
     url=$(mirror)
     [ -n "$url" ] || { echo "no Debian mirror in this machine's apt sources"; return 1; }
     rm -rf --one-file-system -- "$root" "$root.bare" "$root.work" "$root.stamp"
-    debootstrap --variant=minbase --include="$ROOTFS_PACKAGES" "$suite" "$root" "$url" >"$root.log" 2>&1 ||
+    # Whatever it mounts goes with it, also when it is ended.
+    unshare --mount --propagation private debootstrap --variant=minbase --include="$ROOTFS_PACKAGES" \
+        "$suite" "$root" "$url" >"$root.log" 2>&1 ||
         { printf 'debootstrap %s failed:\n' "$suite"; tail -n 5 -- "$root.log"; return 1; }
-    furnish "$root" && bare "$root" || { printf '%s: could not be furnished\n' "$suite"; return 1; }
+    furnish "$root" && without_polkit "$root" || { printf '%s could not be furnished\n' "$suite"; return 1; }
     printf '%s' "$ROOTFS_PACKAGES" >"$root.stamp"
     printf '%s: built in %s s, %s\n' "$suite" "$((SECONDS - begin))" "$(du -sh -- "$root" | cut -f1)"
 }
 
-# Two users that log in by the same key, and a third one's rights by sudo for the first.
+# Two users for logins by the same key; sudo for the first.
 furnish() {
     local root=$1 user unit
     rm -rf -- "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
@@ -51,8 +53,7 @@ furnish() {
     printf 'UseDNS no\nPasswordAuthentication no\nMaxStartups 100\nPrintMotd no\n' >"$root/etc/ssh/sshd_config.d/tests.conf"
 }
 
-# In a mount namespace of its own, so that nothing stays mounted, however it ends.
-bare() {
+without_polkit() {
     local root=$1
     mkdir -- "$root.bare" "$root.work" || return
     # shellcheck disable=SC2016 # the inner shell expands it
