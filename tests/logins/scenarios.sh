@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Sourced by `run`: what else happens to an agent on a real system. Each scenario is one boot, each check has a name.
+# shellcheck disable=SC2034,SC2154 # settings that rig.sh and these files share
 
 readonly SOCKET=/run/user/1000/myagent/agent.sock
 
@@ -88,23 +89,29 @@ tmux_over_a_logout() {
     check 'one agent after all' one_agent test
 }
 
-stage_cron() {
-    stage_rc
+# With a crontab that runs at cron's first start after boot.
+stage_stage_rc_and_cron() {
+    stage_rc && stage_cron
+}
+
+cron() {
     # shellcheck disable=SC2016 # the shell in the container expands it
     printf '@reboot %s; ssh-add -l >~/listed; ssh-add ~/.ssh/id_ed25519; ssh-add -l >~/added; echo "$SSH_AUTH_SOCK" >~/socket\n' \
         "$BY_HAND" >"$run/stage/crontab"
 }
 
-# Real cron's job for the next start, and such a start.
 cron_runs() {
-    root 'rm -f /home/test/{listed,added,socket} /run/crond.reboot; systemctl restart cron'
+    root 'crontab -u test /crontab; rm -f /home/test/{listed,added,socket} /run/crond.reboot; systemctl restart cron'
     wait_for root '[ -s /home/test/socket ]'
     root 'cd /home/test; tail -n +1 listed added socket'
 }
 
+stage_rc_and_cron() {
+    stage_rc && stage_cron
+}
+
 cron() {
-    boot stage_cron
-    root crontab -u test /crontab
+    boot stage_rc_and_cron
     check 'no login yet' [ "$(root ls /run/systemd/users)" = '' ]
     check 'cron before the first login runs' cron_runs
     check 'and starts an agent, which takes a key' root grep -F "$(added_fingerprint)" /home/test/added
@@ -119,7 +126,7 @@ cron() {
 installing() {
     local clean installed
     bare=no
-    boot
+    boot stage_cron
     log_in one
     clean=$(files_of /home/test)
     check 'install' tell one myagent install --yes
@@ -144,9 +151,11 @@ after_reboot() {
     check 'reboot' reboot
     check 'the socket is there before any login' wait_for root "[ -S $SOCKET ]"
     check 'with an empty agent' root "su test -c 'SSH_AUTH_SOCK=$SOCKET ssh-add -l' | grep 'no identities'"
+    check 'cron finds it' cron_runs
+    check 'and adds a key' root grep -F "$(added_fingerprint)" /home/test/added
     check 'no login yet' no_login
     log_in first
-    check 'which the first login finds' adds_key first
+    check 'which the first login finds' holds_key first
     check 'one agent' one_agent test
 }
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Sourced by `run`: the ways to set the agent up, and what becomes of a key at the last logout, in the table's words.
+# shellcheck disable=SC2034,SC2154 # settings that rig.sh and these files share
 
 # What `start` says, once, where nothing survives the last logout: the cure is in it.
 readonly NOTICE='enable-linger'
