@@ -89,12 +89,8 @@ tmux_over_a_logout() {
     check 'one agent after all' one_agent test
 }
 
-# With a crontab that runs at cron's first start after boot.
-stage_stage_rc_and_cron() {
-    stage_rc && stage_cron
-}
-
-cron() {
+# With a crontab whose job runs when cron first starts after boot.
+stage_cron() {
     # shellcheck disable=SC2016 # the shell in the container expands it
     printf '@reboot %s; ssh-add -l >~/listed; ssh-add ~/.ssh/id_ed25519; ssh-add -l >~/added; echo "$SSH_AUTH_SOCK" >~/socket\n' \
         "$BY_HAND" >"$run/stage/crontab"
