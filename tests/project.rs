@@ -97,7 +97,11 @@ fn the_readme_promises_the_logins_that_are_measured() {
     let mut lines = readme.lines().skip_while(|line| *line != marker);
     assert!(lines.next().is_some(), "no {marker} in the README");
     let promised: Vec<&str> = lines.take_while(|line| line.starts_with('|')).collect();
-    assert_eq!(promised, measured.lines().collect::<Vec<_>>(), "the README's table, and tests/logins/table.md");
+    assert_eq!(
+        promised,
+        measured.lines().collect::<Vec<_>>(),
+        "the README's table, and tests/logins/table.md"
+    );
     assert!(promised.len() > 2, "the table has no rows");
 }
 
