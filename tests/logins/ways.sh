@@ -2,8 +2,8 @@
 # Sourced by `run`: the ways to set the agent up, and what becomes of a key at the last logout, in the table's words.
 # shellcheck disable=SC2034,SC2154 # settings that rig.sh and these files share
 
-# What `start` says, once, where nothing survives the last logout: the cure is in it.
-readonly NOTICE='enable-linger'
+# What `start` says, once, where nothing survives the last logout, and the cure in the same breath.
+readonly NOTICE='keys are gone after your last logout' CURE='enable-linger'
 # The README's line, where `install` puts it: before the guard for shells that are not interactive.
 readonly RC_LINE="[ -x '/usr/bin/myagent' ] && eval \"\$('/usr/bin/myagent' start --shell sh)\""
 # shellcheck disable=SC2016 # the shell in the container expands it
@@ -17,12 +17,12 @@ stage_packaged() {
     install -D -m 644 -t "$run/stage/usr/lib/systemd/user" "$here"/../../systemd/myagent.{service,socket}
 }
 
-# enter WAY NAME: a login as a user of this way has it.
+# enter WAY NAME: a login as a user of this way has it. The one that installed stays open.
 enter() {
     case $1:$2 in
         polkit:first | plain:first)
             log_in setup && tell setup myagent install --yes || { echo "install ended with status $?"; return 1; }
-            log_in "$2" && log_out setup
+            log_in "$2"
             ;;
         packaged:*) log_in "$2" && tell "$2" "$BY_HAND" ;;
         *) log_in "$2" ;;
@@ -45,8 +45,9 @@ cell() {
     # The next shell does not say it again.
     tell first "bash -i -c '$BY_HAND'"
     how=$(runs_as first)
-    told=$(grep -ac -- "$NOTICE" "$run/sessions/first")
+    told=$(cat -- "$run"/sessions/{setup,first} 2>/dev/null | grep -aA1 -- "$NOTICE" | grep -c -- "$CURE")
     log_out first
+    [ -z "${session_pid[setup]-}" ] || log_out setup
     settled
     enter "$way" again || { word 'no agent'; return; }
     measured "$how" "$told"
