@@ -139,7 +139,7 @@ log_in() {
 dial() {
     local session=$1 user=${2-test} input
     rm -f -- "$run/sessions/$session.in"
-    mkfifo -- "$run/sessions/$session.in" || return
+    mkfifo -- "$run/sessions/$session.in" && : >"$run/sessions/$session" || return
     ssh_to -tt "$user@127.0.0.1" <"$run/sessions/$session.in" >"$run/sessions/$session" 2>&1 &
     session_pid[$session]=$!
     exec {input}>"$run/sessions/$session.in"
@@ -193,7 +193,7 @@ settled() {
     wait_for no_login || return
     while [ "$quiet" -lt $((needed * 4)) ]; do
         root [ -e /run/systemd/users/1000 ] || return 0
-        now=$(root 'loginctl show-user test -p State -p Sessions; ps -u test -o pid=,comm=')
+        now=$(root 'loginctl show-user test -p State -p Sessions 2>/dev/null; ps -u test -o pid=,comm=')
         [ "$now" = "$before" ] && quiet=$((quiet + 1)) || quiet=0
         before=$now
         sleep 0.25

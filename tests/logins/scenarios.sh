@@ -158,7 +158,7 @@ after_reboot() {
 upgrading() {
     linger=yes
     boot stage_packaged
-    root systemctl --global enable myagent.socket
+    root systemctl --quiet --global enable myagent.socket
     log_in one && tell one "$BY_HAND"
     check 'a key is added' adds_key one
     check 'the unit runs the agent' [ "$(runs_as one)" = service ]
@@ -176,7 +176,7 @@ trixie() {
     suite=trixie bare=no
     boot stage_tree
     root 'systemctl --version | head -n 1'
-    check 'the socket is enabled for everyone' root systemctl --global enable myagent.socket
+    check 'the socket is enabled for everyone' root systemctl --quiet --global enable myagent.socket
     log_in one other
     check 'systemd-analyze verify' tell one systemd-analyze --user verify myagent.service myagent.socket
     tell one 'systemd-analyze --user --no-pager security myagent.service | tail -n 1'

@@ -38,7 +38,7 @@ cell() {
     [ "$way" != polkit ] || bare=no
     case $way in
         rc) boot stage_rc ;;
-        packaged) boot stage_packaged; root systemctl --global enable myagent.socket || { word 'no socket'; return; } ;;
+        packaged) boot stage_packaged; root systemctl --quiet --global enable myagent.socket || { word 'no socket'; return; } ;;
         *) boot ;;
     esac
     enter "$way" first && tell first 'ssh-add ~/.ssh/id_ed25519' && holds_key first || { word 'no agent'; return; }
