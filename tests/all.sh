@@ -222,11 +222,19 @@ tests_as_root() {
         tee "$scratch/root.log"
 }
 
-# With the program that the README's first command built; the Debian systems are kept for the next time.
+# Built, offline, by the compiler that rust-version rests on; "$work/tree" is then what its package would hold.
+debian_13() {
+    as root "$copy/tests/packaging/debian13" "$(systems)" "$work/tree"
+}
+
+# With the program that the README's first command built, and on Debian 13 with that package.
 logins() {
-    local target
-    target=$(realpath -m -- "${CARGO_TARGET_DIR:-$PWD/target}")
-    as root "$copy/tests/logins/run" "$work/target/release/myagent" "$target/logins"
+    as root "$copy/tests/logins/run" --tree "$work/tree" "$work/target/release/myagent" "$(systems)"
+}
+
+# The Debian systems of both, kept for the next time.
+systems() {
+    realpath -m -- "${CARGO_TARGET_DIR:-$PWD/target}/logins"
 }
 
 # The scenarios that a release stands on were run, and passed: by name.
@@ -240,9 +248,4 @@ scenarios() {
         on && /^test .* ok$/ { print "parity:", $2; passed++ } END { exit !passed }' "$scratch/root.log" ||
         { echo 'no parity scenario passed'; status=1; }
     return "$status"
-}
-
-# Built, offline, by the compiler that rust-version rests on; "$work/tree" is then what its package would hold.
-debian_13() {
-    as root "$copy/tests/packaging/debian13" "$work/debian13" "$work/tree"
 }
