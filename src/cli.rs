@@ -7,7 +7,15 @@ use std::ffi::OsString;
 use tracing::level_filters::LevelFilter;
 
 /// The sections that both `myagent --help` and myagent(1) end with: title and text.
-pub const SECTIONS: [(&str, &str); 3] = [
+pub const SECTIONS: [(&str, &str); 4] = [
+    (
+        "How start has an agent run",
+        "As a service of your own systemd, where myagent.socket is installed and a service is no worse than
+a process: with lingering (loginctl enable-linger), or where KillUserProcesses=yes ends what a login
+session leaves behind. Without that unit, where both are so: in a unit made for the purpose. Else as a
+process in the background. Where nothing outlives your last logout, start says so once, on a terminal,
+with the cure.",
+    ),
     (
         "Exit status",
         "0  done; or: an agent is running

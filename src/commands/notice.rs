@@ -49,7 +49,7 @@ pub(super) fn about_found(candidate: &Candidate, peer: Peer) {
 fn text(notice: Notice, user: &str) -> (&'static str, String) {
     match notice {
         Notice::NoLingering => (
-            "the agent's keys are gone after your last logout: nothing of yours outlives it here",
+            "the agent ends with your last logout, and its keys with it",
             format!("loginctl enable-linger, or where that is refused: sudo loginctl enable-linger {user}"),
         ),
         Notice::EndsWithSession => (

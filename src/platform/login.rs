@@ -45,7 +45,7 @@ pub fn kills(programs: &Programs) -> bool {
     user_name().is_some_and(|name| means(&said, &name))
 }
 
-/// Whether the three properties, one line of JSON each, mean this user.
+/// Whether the three properties, one line of JSON each, mean this user: in the order of logind.conf(5).
 fn means(properties: &str, user: &str) -> bool {
     let mut values = properties.lines().map(|line| {
         let property: Value = serde_json::from_str(line).unwrap_or_default();
@@ -54,8 +54,14 @@ fn means(properties: &str, user: &str) -> bool {
     let mut next = || values.next().unwrap_or_default();
     let (kill, only, exclude) = (next(), next(), next());
     let names = |list: &Value| list.as_array().is_some_and(|names| names.iter().any(|name| name == user));
-    let only_some = only.as_array().is_some_and(|names| !names.is_empty());
-    kill == true && !names(&exclude) && (!only_some || names(&only))
+    let is_empty = |list: &Value| list.as_array().is_none_or(Vec::is_empty);
+    if names(&exclude) || (is_empty(&exclude) && user == "root") {
+        false
+    } else if is_empty(&only) {
+        kill == true
+    } else {
+        names(&only)
+    }
 }
 
 #[cfg(test)]
@@ -74,10 +80,16 @@ mod tests {
             ("false", "[]", "[\"root\"]", "me", false),
             ("true", "[]", "[\"root\"]", "me", true),
             ("true", "[]", "[\"root\"]", "root", false),
+            // Not set, which is shown as an empty list, means root.
+            ("true", "[]", "[]", "root", false),
+            ("true", "[]", "[]", "me", true),
+            ("true", "[]", "[\"me\"]", "root", true),
             ("true", "[\"you\"]", "[]", "me", false),
             ("true", "[\"you\",\"me\"]", "[]", "me", true),
             ("true", "[\"me\"]", "[\"me\"]", "me", false),
-            ("false", "[\"me\"]", "[]", "me", false),
+            // The list of users stands above the switch.
+            ("false", "[\"me\"]", "[]", "me", true),
+            ("false", "[\"me\"]", "[]", "you", false),
         ] {
             assert_eq!(means(&said(kill, only, exclude), user), expected, "{kill} {only} {exclude} {user}");
         }

@@ -204,20 +204,22 @@ fn daemon_asks_nobody() {
     assert!(pid_in(&out).is_some() && machine.calls().is_empty(), "{out} {:?}", machine.calls());
 }
 
-/// The unit has one place: an agent elsewhere is no service.
+/// The unit has one place: an agent elsewhere is no service, be it in the same runtime directory.
 #[test]
 fn another_place_is_never_the_unit_s() {
     let machine = Machine::new(true);
     machine.install();
-    let other = machine.place.scratch.path("run/other.sock");
-    let (status, out, err) = run(machine.start(&["--service"]).env("MYAGENT_SOCK", &other));
-    assert_eq!((status, out.as_str()), (1, ""));
-    assert!(err.contains("no systemd of yours can be reached for this socket"), "{err}");
-    let (_, out, _) = run(machine.start(&[]).env("MYAGENT_SOCK", &other));
-    assert!(pid_in(&out).is_some() && machine.calls().is_empty(), "{out}");
-    assert_eq!(run(machine.start(&[]).env("MYAGENT_SOCK", &other)).0, 0);
-    let elsewhere = Place { scratch: crate::support::Scratch::new(), socket: other };
-    assert_eq!(run(&mut elsewhere.myagent(&["stop"])).0, 0);
+    private_dir(&machine.place.scratch.path("run/other"));
+    for name in ["run/other.sock", "run/other/agent.sock"] {
+        let other = machine.place.scratch.path(name);
+        let (status, out, err) = run(machine.start(&["--service"]).env("MYAGENT_SOCK", &other));
+        assert_eq!((status, out.as_str()), (1, ""));
+        assert!(err.contains("no systemd of yours can be reached for this socket"), "{err}");
+        let (_, out, _) = run(machine.start(&[]).env("MYAGENT_SOCK", &other));
+        assert!(pid_in(&out).is_some() && machine.calls().is_empty(), "{out}");
+        let elsewhere = Place { scratch: crate::support::Scratch::new(), socket: other };
+        assert_eq!(run(&mut elsewhere.myagent(&["stop"])).0, 0);
+    }
     // The unit's own place by its name is the unit's place.
     let (status, out, _) = run(machine.start(&[]).env("MYAGENT_SOCK", &machine.place.socket));
     assert_eq!((status, pid_in(&out), machine.calls().len()), (0, None, 1));

@@ -36,8 +36,7 @@ fn cure() -> String {
     format!("hint: loginctl enable-linger, or where that is refused: sudo loginctl enable-linger {user}\n")
 }
 
-const LOST: &str =
-    "myagent: the agent's keys are gone after your last logout: nothing of yours outlives it here\n";
+const LOST: &str = "myagent: the agent ends with your last logout, and its keys with it\n";
 
 #[test]
 fn nothing_is_said_when_all_is_well() {
