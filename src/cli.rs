@@ -103,10 +103,10 @@ pub struct Start {
     /// Be the agent, in this terminal or service, instead of starting one in the background
     #[arg(long)]
     pub foreground: bool,
-    /// Start the agent as a service of your own systemd, or fail
+    /// Have a new agent run as a service of your own systemd, or fail
     #[arg(long, conflicts_with_all = ["daemon", "foreground"])]
     pub service: bool,
-    /// Start the agent as a process in the background, never as a service
+    /// Have a new agent run as a process in the background, never as a service
     #[arg(long, conflicts_with = "foreground")]
     pub daemon: bool,
     /// For which shell to print [default: the one that calls, else $SHELL]

@@ -198,6 +198,9 @@ impl Error {
         let hint = match self {
             Self::NotRunning => "start one: eval \"$(myagent start)\"",
             Self::AlreadyRunning { .. } => "use it: eval \"$(myagent start)\", or end it: myagent stop",
+            Self::Silent { holder, .. } if holder.ends_with("(systemd)") => {
+                "see why the service gives none: systemctl --user status myagent.service"
+            }
             Self::Silent { .. } => "end that process, or set MYAGENT_SOCK to another path",
             Self::Held { .. } => {
                 "set MYAGENT_SOCK to that agent's socket, or to another path for a second agent"

@@ -22,7 +22,9 @@ impl Shell {
     /// The shell that was asked for, else the one that calls this program, else that of `$SHELL`, else sh.
     pub(super) fn choose(option: Option<Self>) -> Self {
         // A command substitution may fork first, and is a shell of the same name.
-        let calling = || Self::named(&process::name(nix::unistd::getppid().as_raw())?);
+        let parent = nix::unistd::getppid().as_raw();
+        let calling =
+            || Self::named(&process::name(parent)?).or_else(|| Self::named(&process::program(parent)?));
         let login = || Self::of_login(&std::env::var_os("SHELL")?);
         option.or_else(calling).or_else(login).unwrap_or(Self::Sh)
     }

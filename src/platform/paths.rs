@@ -45,7 +45,6 @@ impl Environment {
     }
 
     /// `HOME` where it is absolute and ours, else the home in the user database where that is ours.
-    #[must_use]
     pub fn home(&self) -> Option<PathBuf> {
         let ours = |path: &PathBuf| {
             path.is_absolute()
@@ -137,14 +136,13 @@ impl Candidate {
         self.socket.parent().unwrap_or(&self.base)
     }
 
-    /// The runtime directory that the place lies in, where it is the place that a unit of the user's manager uses.
+    /// The runtime directory, where this is the place that a unit of the user's manager would have in it.
     #[must_use]
     pub fn runtime(&self) -> Option<&Path> {
         self.base_private.then_some(self.base.as_path())
     }
 
-    /// The mark beside the socket which says that the user was told what cannot survive the last logout. In a
-    /// runtime directory it goes with it.
+    /// The mark that the user was told what ends with the last logout; with a runtime directory it goes then, too.
     #[must_use]
     pub fn told(&self) -> PathBuf {
         self.beside("told", ".told")
@@ -218,10 +216,8 @@ impl Candidate {
     }
 }
 
-/// The first place that can be used, with its directory made where that was all that was missing.
-///
-/// # Errors
-/// What is wrong with the place that the user named, or [`Error::NoPlace`].
+/// The first place that can be used, with its directory made where that was all that was missing. Else what is wrong
+/// with the place that the user named, or [`Error::NoPlace`].
 pub fn first_usable(candidates: &[Candidate]) -> Result<&Candidate, Error> {
     let mut reasons = Vec::new();
     for candidate in candidates {

@@ -128,6 +128,13 @@ pub fn name(pid: i32) -> Option<String> {
     Some(name.trim_end_matches('\n').to_owned())
 }
 
+/// The name of the file that a process executes, which for a script is its interpreter's.
+#[must_use]
+pub fn program(pid: i32) -> Option<String> {
+    let file = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    Some(file.file_name()?.to_string_lossy().into_owned())
+}
+
 /// Whether there is a process of that number, be it one that only waits for its parent.
 #[must_use]
 pub fn exists(pid: u32) -> bool {

@@ -1,6 +1,6 @@
 //! A forwarded agent is kept, and no other. Over a real sshd: tests/clients/forwarding.rs.
 
-use crate::support::{Agent, Scratch, run, wait_until};
+use crate::support::{Agent, Scratch, run};
 use crate::{Place, pid_in, socket_in};
 use nix::sys::signal::Signal;
 use std::os::unix::net::UnixListener;
@@ -75,12 +75,7 @@ fn a_dead_one_and_a_wrong_path_are_replaced() {
 fn it_is_not_asked_anything() {
     let place = Place::new();
     let forwarded = agent_named(&place.scratch, "sshd");
-    crate::signal(forwarded.pid(), Signal::SIGSTOP);
-    let stopped = || {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", forwarded.pid())).unwrap();
-        stat.rsplit(") ").next().unwrap().starts_with('T')
-    };
-    wait_until("it is stopped", stopped);
+    crate::stop(forwarded.pid());
     let kept = run(&mut start(&place, &forwarded.socket, &[]));
     crate::signal(forwarded.pid(), Signal::SIGCONT);
     assert_eq!(kept, (0, String::new(), String::new()));

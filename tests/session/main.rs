@@ -12,6 +12,7 @@ mod manager;
 mod notices;
 mod own;
 mod places;
+mod programs;
 mod quoting;
 mod races;
 mod reuse;
@@ -93,4 +94,16 @@ pub fn lives(pid: u32) -> bool {
 
 pub fn signal(pid: u32, signal: nix::sys::signal::Signal) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
+}
+
+/// Stops a process, and returns when each of its threads has stopped: on a busy machine some run on for a moment.
+pub fn stop(pid: u32) {
+    signal(pid, nix::sys::signal::Signal::SIGSTOP);
+    let stopped = |task: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+    };
+    support::wait_until("it is stopped", || {
+        std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().all(|task| stopped(task.unwrap()))
+    });
 }

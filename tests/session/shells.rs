@@ -87,6 +87,22 @@ fn the_calling_shell_chooses_the_form() {
     }
 }
 
+/// A script's process has the script's name: then its interpreter's counts, and not the shell of its user.
+#[test]
+fn a_script_is_told_in_its_own_language() {
+    let place = Place::new();
+    place.start();
+    let script = place.scratch.path("job");
+    let text = "#!/bin/sh\n\"$1\" start; :\n";
+    let mut install = place.scratch.command("sh");
+    install.args(["-c", "printf %s \"$1\" >\"$0\"; chmod 700 \"$0\""]).arg(&script).arg(text);
+    assert_eq!(run(&mut install).0, 0);
+    let mut command = place.scratch.command(&script);
+    command.arg(myagent()).env("MYAGENT_SOCK", &place.socket).env("SHELL", "/usr/bin/fish");
+    let (_, out, err) = run(&mut command);
+    assert!(out.starts_with("SSH_AUTH_SOCK="), "{out}{err}");
+}
+
 /// Between the shell and us is a program that is no shell: then `$SHELL` says it.
 #[test]
 fn the_login_shell_counts_where_no_shell_calls() {

@@ -72,7 +72,7 @@ fn a_stopped_agent_is_left_alone_and_found_again() {
     let place = Place::new();
     let pid = place.start();
     let before = inode(&place.socket);
-    crate::signal(pid, Signal::SIGSTOP);
+    crate::stop(pid);
     let (status, _, err) = run(&mut place.myagent(&["start"]));
     assert!(status == 1 && err.contains(&format!("pid {pid} (myagent)")), "{err}");
     assert_eq!(inode(&place.socket), before);
