@@ -45,7 +45,7 @@ impl Situation {
                 .is_some()
         };
         let lingering = login::lingers(Path::new(login::LINGER));
-        let matters = (manager.is_some() && (unit || lingering)) || first.is_some_and(notice::is_wanted);
+        let matters = manager.is_some() || first.is_some_and(notice::is_wanted);
         let kills = matters && login::kills(&programs);
         Self { facts: Facts { manager: manager.is_some(), unit, lingering, kills }, manager }
     }
