@@ -49,7 +49,12 @@ myagent.socket, myagent-transient.service
 $XDG_RUNTIME_DIR/myagent-XXXXXX, or in the directory for temporary files
       what the agent of start -- COMMAND has, for as long as it runs
 ~/.ssh/agent/myagent.HOST.lock
-      held by the one agent of this user and host; it stays when the agent ends",
+      held by the one agent of this user and host; it stays until uninstall
+~/.config/systemd/user/myagent.socket, myagent.service
+~/.config/environment.d/50-myagent.conf
+      written by install, and lines at the top of the files that your shell reads
+~/.local/state/myagent/install.json
+      what install did, for uninstall",
     ),
 ];
 
@@ -58,7 +63,8 @@ $XDG_RUNTIME_DIR/myagent-XXXXXX, or in the directory for temporary files
 #[command(name = "myagent", version, arg_required_else_help = true)]
 #[command(long_about = "An ssh-agent that is still there, with its keys, after you log in again.\n\n\
 Put this line into your shell's rc file; it starts the agent once and finds it from then on:\n\n    \
-eval \"$(myagent start)\"")]
+eval \"$(myagent start)\"\n\n\
+`myagent install` does that, and sets up a service where one can outlive the logout.")]
 #[command(disable_help_subcommand = true, subcommand_value_name = "COMMAND")]
 pub struct Cli {
     /// What to do.
@@ -77,6 +83,10 @@ pub enum Command {
     Status(Status),
     /// Print what makes a shell complete this program's commands and options
     Completions(Completions),
+    /// Make it permanent: for every shell, and as a service where one can outlive the logout
+    Install(Install),
+    /// Take back what install did
+    Uninstall(Uninstall),
     /// Hand the running agent's keys over to the program that now lies where it was started from
     Restart,
     /// Succeed where no agent of this user and host is there: for the socket unit, which would unlink its socket
@@ -156,6 +166,31 @@ pub struct Status {
     /// Print one line of JSON for programs
     #[arg(long)]
     pub json: bool,
+}
+
+/// The options of `myagent install`.
+#[derive(Debug, clap::Args)]
+pub struct Install {
+    /// Do it without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Replace also files of ours that somebody changed
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// The options of `myagent uninstall`.
+#[derive(Debug, clap::Args)]
+pub struct Uninstall {
+    /// Do it without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// The family of shells a line is printed for.

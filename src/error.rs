@@ -146,6 +146,21 @@ pub enum Error {
         /// What it may be.
         allowed: String,
     },
+    /// A plan that nobody said yes to.
+    #[error("{command} changes files of yours, and there is no terminal to ask for a yes")]
+    Unconfirmed {
+        /// The command that has the plan.
+        command: &'static str,
+    },
+    /// A plan that somebody said no to.
+    #[error("nothing was changed")]
+    Declined,
+    /// The path of this program cannot be written into a shell's file or a unit.
+    #[error("the program's path has bytes that cannot be written into a file of lines: {path:?}")]
+    Unwritable {
+        /// The path, shown escaped.
+        path: PathBuf,
+    },
     /// What the forked agent said when it could not start.
     #[error("{text}")]
     Relayed {
@@ -217,6 +232,12 @@ impl Error {
                 "set MYAGENT_SOCK to a path in a directory of your own with mode 0700"
             }
             Self::NoService { .. } => "start it in the background instead: myagent start --daemon",
+            Self::Unconfirmed { command } => {
+                return Some(format!(
+                    "look at the plan: myagent {command} --dry-run, and then: myagent {command} --yes"
+                ));
+            }
+            Self::Unwritable { .. } => "move the program to a plain path, and run that",
             Self::Relayed { hint, .. } => hint,
             _ => "",
         };

@@ -7,6 +7,7 @@
 mod completions;
 mod forwarded;
 mod guard;
+mod install;
 mod notice;
 mod own;
 mod probe;
@@ -51,6 +52,8 @@ pub fn main() -> ExitCode {
         Command::Restart => restart::run().map(|()| STATUS_OK),
         Command::Guard => guard::run().map(|()| STATUS_OK),
         Command::Resume(options) => resume::run(&options).map(|()| STATUS_OK),
+        Command::Install(options) => install::run(&options),
+        Command::Uninstall(options) => install::uninstall::run(&options),
     };
     match done {
         Ok(status) => ExitCode::from(status),
