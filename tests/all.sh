@@ -5,10 +5,10 @@
 # commands as they stand there. Everything later is built in that same copy, so nothing is compiled twice.
 # The user, its files and what else this script made are removed at the end, however it ends.
 
-# ssh and what it talks to, the shells that `eval "$(myagent start)"` is tried in, fuzzing's C++ compiler, and
-# what builds and boots a Debian for real logins.
-readonly PACKAGES=(gcc g++ libc6-dev git openssh-client openssh-server mercurial haproxy zsh ksh mksh tcsh fish
-    debootstrap systemd-container procps)
+# ssh and what it talks to, the shells that `eval "$(myagent start)"` is tried in, systemd's reader of units, fuzzing's
+# C++ compiler, and what builds and boots a Debian for real logins.
+readonly PACKAGES=(gcc g++ libc6-dev git openssh-client openssh-server mercurial haproxy rsync zsh ksh mksh tcsh fish
+    systemd debootstrap systemd-container procps)
 
 user=myagent-test-$$ work='' copy='' toolchain='' guard='' privsep='' account=''
 

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-/// HOME and the like of a session are set here: sshd takes them from the password file otherwise.
+/// HOME and the like of a session are set here: sshd takes them from the password file otherwise. `MYAGENT_SOCK` keeps
+/// its sessions away from the agent of whoever runs the tests.
 const SSHD_CONFIG: &str = "\
 ListenAddress 127.0.0.1:PORT
 HostKey DIR/host_key
@@ -36,7 +37,8 @@ UseDNS no
 MaxAuthTries 3
 MaxStartups 100
 LogLevel VERBOSE
-SetEnv HOME=DIR/home XDG_CONFIG_HOME=DIR/home HGRCPATH= HGPLAIN=1 GIT_CONFIG_NOSYSTEM=1 PATH=SEARCH
+Subsystem sftp /usr/lib/openssh/sftp-server
+SetEnv HOME=DIR/home XDG_CONFIG_HOME=DIR/home MYAGENT_SOCK=DIR/run/agent.sock HGRCPATH= HGPLAIN=1 GIT_CONFIG_NOSYSTEM=1 PATH=SEARCH
 ";
 
 /// Since OpenSSH 9.8 failed logins bar the address for a while: here all come from one.
@@ -55,6 +57,7 @@ impl Sshd {
         let program = require("sshd", "openssh-server");
         let dir = client.scratch.path(name);
         private_dir(&dir.join("home"));
+        private_dir(&dir.join("run"));
         let mut keygen = client.command("ssh-keygen");
         let (status, _, errors) =
             run(keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(dir.join("host_key")));

@@ -1,0 +1,134 @@
+//! `uninstall` leaves the home as it was before `install`, to the byte.
+
+use crate::person::Person;
+use crate::support::{myagent, run};
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+const BASHRC: &str = "# ~/.bashrc\ncase $- in *i*) ;; *) return;; esac\nalias ll='ls -l'";
+
+/// Files as people have them: without a last newline, of an unusual mode, behind a symbolic link.
+fn furnish(person: &Person) {
+    person.write(".bashrc", BASHRC);
+    person.write("dotfiles/profile", "PATH=$HOME/bin:$PATH\r\n\n");
+    symlink("dotfiles/profile", person.home(".profile")).unwrap();
+    person.write(".config/other/settings", "kept\n");
+    std::fs::set_permissions(person.home(".bashrc"), std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn everything_is_as_before_with_every_shell() {
+    for shell in ["/bin/bash", "/bin/dash", "/bin/zsh", "/bin/tcsh", "/usr/bin/fish"] {
+        for manager in [false, true] {
+            let person = Person::new();
+            furnish(&person);
+            if manager {
+                person.set("manager");
+            }
+            let before = person.tree();
+            let well = |args: &[&str]| {
+                let (status, out, err) = run(person.myagent(args).env("SHELL", shell));
+                assert_eq!((status, err.as_str()), (0, ""), "{shell} {args:?}: {out}");
+            };
+            well(&["install", "--yes"]);
+            let installed = person.tree();
+            assert_ne!(installed, before);
+            well(&["install", "--yes"]);
+            assert_eq!(person.tree(), installed, "{shell}: the second run changed something");
+            well(&["uninstall", "--yes"]);
+            assert_eq!(person.tree(), before, "{shell}, manager: {manager}");
+            assert!(!person.is_set("linger") && !person.is_set("enabled-myagent.socket"));
+            well(&["install", "--yes"]);
+            assert_eq!(person.tree(), installed, "{shell}: installed again");
+        }
+    }
+}
+
+#[test]
+fn a_symbolic_link_stays_one_and_modes_stay() {
+    let person = Person::new();
+    furnish(&person);
+    person.well(&["install", "--yes"]);
+    assert!(person.home(".profile").is_symlink());
+    assert!(person.read("dotfiles/profile").starts_with("# >>> myagent >>>\n"));
+    let mode = std::fs::metadata(person.home(".bashrc")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+}
+
+/// What was on before `install` is not turned off, and what was there is not removed.
+#[test]
+fn what_was_so_before_stays_so() {
+    let person = Person::with_manager();
+    person.set("linger");
+    person.write(".bashrc", "");
+    person.write(".profile", "");
+    std::fs::create_dir_all(person.home(".config/systemd/user")).unwrap();
+    person.well(&["install", "--yes"]);
+    person.well(&["uninstall", "--yes"]);
+    assert!(person.is_set("linger"));
+    assert!(!person.calls().iter().any(|call| call.contains("linger")), "{:?}", person.calls());
+    assert!(person.home(".bashrc").exists() && person.home(".config/systemd/user").exists());
+}
+
+#[test]
+fn a_lost_record_loses_little() {
+    let person = Person::with_manager();
+    person.write(".bashrc", BASHRC);
+    person.write(".profile", "true\n");
+    person.well(&["install", "--yes"]);
+    std::fs::remove_file(person.home(".local/state/myagent/install.json")).unwrap();
+    person.well(&["uninstall", "--yes"]);
+    assert_eq!((person.read(".bashrc").as_str(), person.read(".profile").as_str()), (BASHRC, "true\n"));
+    assert!(!person.home(".config/systemd/user/myagent.socket").exists());
+    assert!(!person.is_set("enabled-myagent.socket"));
+    // Who turned it on is not known any more.
+    assert!(person.is_set("linger"));
+}
+
+#[test]
+fn an_agent_in_the_background_goes_on_and_is_named() {
+    let person = Person::new();
+    person.well(&["install", "--yes"]);
+    let out = person.well(&["uninstall", "--yes"]);
+    assert!(out.contains("goes on until you log out for good, or: myagent stop\n"), "{out}");
+    assert_eq!(run(&mut person.myagent(&["status"])).0, 0);
+    let locks = || {
+        let files = std::fs::read_dir(person.home(".ssh/agent")).unwrap();
+        files
+            .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|end| end == "lock"))
+            .count()
+    };
+    assert_eq!(locks(), 1, "a living agent's lock was removed");
+    assert_eq!(run(&mut person.myagent(&["stop"])).0, 0);
+    person.well(&["install", "--yes"]);
+    assert_eq!(run(&mut person.myagent(&["stop"])).0, 0);
+    person.well(&["uninstall", "--yes"]);
+    assert_eq!(locks(), 0);
+    assert_eq!(person.well(&["uninstall", "--yes"]), "nothing to undo\n");
+}
+
+/// The program under test lies in a build directory.
+#[test]
+fn a_program_that_will_not_stay_is_copied_and_the_copy_removed() {
+    let person = Person::with_manager();
+    let install = |args: &[&str]| {
+        let (status, out, err) = run(person.command(myagent()).args(args));
+        assert_eq!((status, err.as_str()), (0, ""), "{out}");
+        out
+    };
+    let before = person.tree();
+    let plan = install(&["install", "--dry-run"]);
+    let copy = person.home(".local/bin/myagent");
+    assert!(plan.contains("copy the program, which lies in a place that is cleaned"), "{plan}");
+    assert!(plan.contains(copy.to_str().unwrap()), "{plan}");
+    assert_eq!(person.tree(), before, "a dry run changed something");
+    install(&["install", "--yes"]);
+    assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o7777, 0o755);
+    assert!(person.read(".bashrc").contains(&format!("[ -x '{}' ]", copy.display())));
+    assert!(install(&["install", "--yes"]).starts_with("nothing to do\n"));
+    // From the copy itself, which is as good.
+    let (_, out, _) = run(person.command(&copy).args(["install", "--dry-run"]));
+    assert_eq!(out, "nothing to do\n");
+    let (status, _, err) = run(person.command(&copy).args(["uninstall", "--yes"]));
+    assert_eq!((status, err.as_str()), (0, ""));
+    assert_eq!(person.tree(), before);
+}
