@@ -13,8 +13,9 @@ stage_rc() {
     { printf '%s\n' "$RC_LINE"; cat -- "$systems/$suite/etc/skel/.bashrc"; } >"$run/stage/home/test/.bashrc"
 }
 
+# What a distribution's package would hold.
 stage_packaged() {
-    install -D -m 644 -t "$run/stage/usr/lib/systemd/user" "$here"/../../systemd/myagent.{service,socket}
+    DESTDIR=$run/stage PREFIX=/usr BINARY=$binary "$here/../../packaging/install.sh"
 }
 
 # enter WAY NAME: a login as a user of this way has it. The one that installed stays open.
