@@ -20,11 +20,12 @@ mirror() {
         /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1
 }
 
-# rootfs SUITE DIR: builds what is not there yet. The stamp holds the list of packages: another list, another build.
+# rootfs SUITE DIR: builds what is not there yet. Another version of this file is another build.
 rootfs() {
-    local suite=$1 root=$2/$1 url packages=$ROOTFS_PACKAGES begin=$SECONDS
+    local suite=$1 root=$2/$1 url stamp packages=$ROOTFS_PACKAGES begin=$SECONDS
     [ "$suite" != trixie ] || packages+=,$COMPILER_PACKAGES
-    if [ "$(cat -- "$root.stamp" 2>/dev/null)" = "$packages" ]; then
+    stamp=$(sha256sum <"${BASH_SOURCE[0]}")
+    if [ "$(cat -- "$root.stamp" 2>/dev/null)" = "$stamp" ]; then
         printf '%s: built before\n' "$suite"
         return
     fi
@@ -36,7 +37,7 @@ rootfs() {
         "$suite" "$root" "$url" >"$root.log" 2>&1 ||
         { printf 'debootstrap %s failed:\n' "$suite"; tail -n 5 -- "$root.log"; return 1; }
     furnish "$root" && without_polkit "$root" || { printf '%s could not be furnished\n' "$suite"; return 1; }
-    printf '%s' "$packages" >"$root.stamp"
+    printf '%s\n' "$stamp" >"$root.stamp"
     printf '%s: built in %s s, %s\n' "$suite" "$((SECONDS - begin))" "$(du -sh -- "$root" | cut -f1)"
 }
 

@@ -146,6 +146,7 @@ after_reboot() {
     log_out one; log_out two
     check 'reboot' reboot
     check 'the socket is there before any login' wait_for root "[ -S $SOCKET ]"
+    check 'by its unit' root systemctl --user --machine=test@ is-active myagent.socket
     check 'with an empty agent' root "su test -c 'SSH_AUTH_SOCK=$SOCKET ssh-add -l' | grep 'no identities'"
     check 'cron finds it' cron_runs
     check 'and adds a key' root grep -F "$(added_fingerprint)" /home/test/added
