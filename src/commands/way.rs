@@ -1,8 +1,9 @@
 //! How an agent is started: as a service of the user's own systemd or in the background, and what the user has to
 //! be told about it. Decides and does nothing.
 //!
-//! A process in the background outlives the last logout unless logind kills it (`KillUserProcesses`); a service
-//! outlives it only with lingering. So each is taken where it survives.
+//! A process in the background outlives the last logout unless logind kills it (`KillUserProcesses`), and then with
+//! the session that started it, whatever other sessions there are; a service outlives it only with lingering, but
+//! lasts until then. So each is taken where it survives, and the service where neither does.
 #![forbid(unsafe_code)]
 
 /// What was asked for on the command line.
@@ -56,7 +57,8 @@ pub(super) fn decide(forced: Option<Forced>, facts: Facts) -> Option<Way> {
         Some(Forced::Daemon) => Way::Daemon,
         None if !facts.manager => Way::Daemon,
         None if facts.unit && (facts.lingering || facts.kills) => Way::Service,
-        None if facts.lingering && facts.kills => Way::Transient,
+        // Without lingering it does not outlive the last logout either, but the session that happened to start it.
+        None if facts.kills => Way::Transient,
         None => Way::Daemon,
     })
 }
@@ -93,7 +95,7 @@ mod tests {
         ([0, 1, 1, 0], KEPT, None, KEPT),
         ([0, 1, 1, 1], SESSION, None, SESSION),
         ([1, 0, 0, 0], KEPT, Some((Transient, Some(NoLingering))), KEPT),
-        ([1, 0, 0, 1], LOST, Some((Transient, Some(NoLingering))), LOST),
+        ([1, 0, 0, 1], (Transient, Some(NoLingering)), Some((Transient, Some(NoLingering))), LOST),
         ([1, 0, 1, 0], KEPT, Some((Transient, None)), KEPT),
         ([1, 0, 1, 1], (Transient, None), Some((Transient, None)), SESSION),
         ([1, 1, 0, 0], KEPT, Some((Service, Some(NoLingering))), KEPT),

@@ -89,6 +89,22 @@ tmux_over_a_logout() {
     check 'one agent after all' one_agent test
 }
 
+# Where the end of a session ends its processes: the agent belongs to all of the user's logins all the same.
+killed_processes() {
+    kill_user_processes=yes
+    boot stage_rc
+    log_in one
+    log_in two
+    check 'a key is added' adds_key one
+    log_out one
+    check 'the session that started the agent is closed' wait_for one_session
+    check 'the other login has it still' holds_key two
+}
+
+one_session() {
+    [ "$(root 'loginctl --no-legend list-sessions | wc -l')" = 1 ]
+}
+
 # With a crontab whose job runs when cron first starts after boot.
 stage_cron() {
     # shellcheck disable=SC2016 # the shell in the container expands it

@@ -50,15 +50,16 @@ fn nothing_is_said_when_all_is_well() {
 
 #[test]
 fn it_is_said_once_that_nothing_survives() {
-    for unit in [false, true] {
+    for (unit, forced) in [(false, false), (true, false), (false, true)] {
         let machine = Machine::new(true);
         if unit {
             machine.install();
         }
         // Where the user who runs the tests lingers, the service survives; unasked it would be taken.
-        let daemon = if lingers() { &["--daemon"][..] } else { &[] };
+        let in_background = forced || lingers();
+        let daemon = if in_background { &["--daemon"][..] } else { &[] };
         let (status, out, shown) = on_terminal(machine.start(daemon));
-        assert_eq!((status, pid_in(&out).is_some()), (0, !unit || lingers()), "{out}");
+        assert_eq!((status, pid_in(&out).is_some()), (0, in_background), "{out}");
         if lingers() {
             assert!(shown.contains("ends with this login session"), "{shown}");
         } else {
