@@ -19,6 +19,7 @@ pub mod login;
 pub mod paths;
 pub mod process;
 pub mod program;
+pub mod signals;
 pub mod socket;
 mod unix;
 pub mod user_manager;

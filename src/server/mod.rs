@@ -261,8 +261,11 @@ async fn serve(shared: &Arc<Shared>, ready: impl FnOnce()) -> Result<Ending, Err
             accepting.abort();
             let _ = accepting.await;
         }
-        restart::drain(shared).await;
-        signals::hold();
+        tokio::select! {
+            // An end that is asked for meanwhile is one; there is no other candidate before this one is gone.
+            sooner = signals.until_ending(shared) => return Ok(sooner),
+            () = restart::drain(shared) => {}
+        }
     }
     Ok(ending)
 }

@@ -6,42 +6,29 @@
 
 use std::sync::Arc;
 
-use nix::sys::signal::{SigSet, Signal as Name};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use nix::sys::signal::{SigSet, Signal};
 
 use super::{Ending, Mode, Shared, restart};
+use crate::platform::signals::{self, Waiting};
 
 /// The signals that mean something to an agent.
-pub(super) struct Signals {
-    term: Signal,
-    int: Signal,
-    hup: Signal,
-    usr1: Signal,
-}
-
 fn ours() -> SigSet {
-    [Name::SIGTERM, Name::SIGINT, Name::SIGHUP, Name::SIGUSR1].into_iter().collect()
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1].into_iter().collect()
 }
 
-/// Keeps the signals waiting: in this thread and those that it starts, and in a program executed in its place. To be
-/// called in the main thread before there is any other: a signal goes to whichever thread takes it.
+/// Keeps the signals waiting until [`Signals`] acts on them, in a program executed in this one's place too. To be called
+/// in the main thread before there is any other.
 pub fn hold() {
-    // Fails for no set of existing signals.
-    let _ = ours().thread_block();
+    signals::hold(&ours());
 }
+
+/// What acts on them.
+pub(super) struct Signals(Waiting);
 
 impl Signals {
     /// Begins to act on them, those that waited included.
     pub(super) fn catch() -> std::io::Result<Self> {
-        let signals = Self {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-            hup: signal(SignalKind::hangup())?,
-            usr1: signal(SignalKind::user_defined1())?,
-        };
-        // Only now: one that came between the handler and its receiver would be lost.
-        let _ = ours().thread_unblock();
-        Ok(signals)
+        Waiting::new(&ours()).map(Self)
     }
 
     /// Returns when the agent is to end, or to go on as another program.
@@ -54,26 +41,24 @@ impl Signals {
         };
         tokio::pin!(ended);
         loop {
-            let name = tokio::select! {
+            let reason = tokio::select! {
                 () = &mut ended => "the end of its command",
-                _ = self.term.recv() => "SIGTERM",
-                _ = self.int.recv() => "SIGINT",
-                () = shared.stop.notified() => "stop",
-                candidate = shared.restart.candidate() => return Ending::Restart(candidate),
-                _ = self.hup.recv() => {
-                    if shared.config.mode != Mode::Terminal {
+                signal = self.0.next() => match signal {
+                    Signal::SIGUSR1 => {
+                        let keys = shared.agent().forget_all();
+                        tracing::info!(keys, "all keys forgotten on SIGUSR1");
+                        continue;
+                    }
+                    Signal::SIGHUP if shared.config.mode != Mode::Terminal => {
                         tokio::spawn(restart_on_hangup(Arc::clone(shared)));
                         continue;
                     }
-                    "SIGHUP"
-                }
-                _ = self.usr1.recv() => {
-                    let keys = shared.agent().forget_all();
-                    tracing::info!(keys, "all keys forgotten on SIGUSR1");
-                    continue;
-                }
+                    ending => ending.as_str(),
+                },
+                () = shared.stop.notified() => "stop",
+                candidate = shared.restart.candidate() => return Ending::Restart(candidate),
             };
-            tracing::info!("ending on {name}");
+            tracing::info!("ending on {reason}");
             return Ending::Stop;
         }
     }
