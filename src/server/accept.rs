@@ -83,7 +83,7 @@ async fn next(listener: &Listener) -> (Stream, Peer) {
 /// One client, from its first message to its last.
 async fn serve(shared: &Arc<Shared>, mut stream: Stream, peer: Peer) {
     let mut session = Session::new(peer.to_string());
-    let mut closing = shared.restart.closing();
+    let mut closing = shared.restart.closing(&stream);
     tracing::info!(peer = %session, "connected");
     loop {
         let message = match frame::read(&mut stream, &shared.vault, &shared.intake, closing.wait()).await {
@@ -94,6 +94,7 @@ async fn serve(shared: &Arc<Shared>, mut stream: Stream, peer: Peer) {
                 break;
             }
         };
+        closing.heard();
         let reply = answer::answer(shared, &mut session, message).await;
         if let Err(error) = frame::write(&mut stream, &reply.to_frame()).await {
             tracing::info!(peer = %session, "connection closed: {error}");

@@ -23,10 +23,10 @@ const MAX_COMMENT: usize = 1024;
 
 /// Answers the requests of one client, each a line.
 pub(super) async fn serve(shared: &Arc<Shared>, stream: Stream) {
+    let mut closing = shared.restart.closing(&stream);
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     let limit = MAX_REQUEST as u64;
-    let mut closing = shared.restart.closing();
     let mut limited = (&mut stream).take(limit);
     tokio::select! {
         biased;

@@ -8,12 +8,15 @@
 
 use std::fs::File;
 use std::io::{Seek, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use interprocess::local_socket::tokio::Stream;
+use nix::sys::socket::{MsgFlags, recv};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::time::Instant;
 
 use super::Shared;
 use crate::logging;
@@ -23,13 +26,19 @@ use crate::platform::{executable, handover};
 /// closed unanswered, as it is when a client does not take its reply.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long a connection that has said nothing yet may keep a handover waiting: who connects gets an answer, and a
+/// client sends its first request at once.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
+/// Between two looks whether a request that has arrived was read.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
 /// The command that the next program is run with; the descriptors' numbers follow.
 const RESUME: &str = "resume";
 
 /// What is known of restarts, the next and the last.
 pub(super) struct Restart {
-    /// One at a time.
-    turn: Semaphore,
+    /// One at a time, from the attempt to the execution.
+    turn: Arc<Semaphore>,
     /// The program that was tried out, until it is executed.
     candidate: Mutex<Option<Candidate>>,
     /// There is one.
@@ -43,24 +52,47 @@ pub(super) struct Restart {
 }
 
 /// A connection's view of [`Restart`].
-pub(super) struct Closing(watch::Receiver<bool>);
+pub(super) struct Closing {
+    closing: watch::Receiver<bool>,
+    /// The connection's own.
+    socket: RawFd,
+    /// When it need no longer be waited for, having said nothing yet.
+    silence: Instant,
+}
 
 impl Closing {
-    /// Returns when the connection is to end.
+    /// Returns when the connection is to end: not while something that has arrived is unread, nor while it is so new
+    /// that its first request may be on its way.
     pub(super) async fn wait(&mut self) {
-        if self.0.wait_for(|closing| *closing).await.is_err() {
+        if self.closing.wait_for(|closing| *closing).await.is_err() {
             std::future::pending::<()>().await;
         }
+        tokio::time::sleep_until(self.silence).await;
+        // Whether a request is there the reader learns a moment later than the kernel.
+        while recv(self.socket, &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT)
+            .is_ok_and(|got| got > 0)
+        {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// The connection has said something: from now on it ends at once.
+    pub(super) fn heard(&mut self) {
+        self.silence = Instant::now();
     }
 }
 
 /// A program that has shown that it can go on.
-pub(super) struct Candidate(OwnedFd);
+pub(super) struct Candidate {
+    image: OwnedFd,
+    /// There is no other meanwhile.
+    _turn: OwnedSemaphorePermit,
+}
 
 impl Default for Restart {
     fn default() -> Self {
         Self {
-            turn: Semaphore::new(1),
+            turn: Arc::new(Semaphore::new(1)),
             candidate: Mutex::default(),
             ready: Notify::new(),
             failure: Mutex::default(),
@@ -71,9 +103,11 @@ impl Default for Restart {
 }
 
 impl Restart {
-    /// Tells a connection when it is to end.
-    pub(super) fn closing(&self) -> Closing {
-        Closing(self.closing.subscribe())
+    /// Tells a new connection when it is to end.
+    pub(super) fn closing(&self, stream: &Stream) -> Closing {
+        let Stream::UdSocket(socket) = stream;
+        let silence = Instant::now() + FIRST_REQUEST;
+        Closing { closing: self.closing.subscribe(), socket: socket.as_fd().as_raw_fd(), silence }
     }
 
     /// The next program, once one was tried out.
@@ -113,9 +147,11 @@ pub(super) async fn prepare(shared: &Arc<Shared>) -> Result<Candidate, String> {
     if shared.config.ends_with.is_some() {
         return Err("the agent of one command ends with it".to_owned());
     }
-    let Ok(_turn) = shared.restart.turn.try_acquire() else {
+    let Ok(turn) = Arc::clone(&shared.restart.turn).try_acquire_owned() else {
         return Err("another restart is under way".to_owned());
     };
+    // Whoever looks from now on sees how this attempt ends, and not the one before.
+    *shared.restart.failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
     let (done, result) = oneshot::channel();
     let copy = Arc::clone(shared);
     // A thread of its own: a program that hangs must not keep signatures waiting.
@@ -124,10 +160,10 @@ pub(super) async fn prepare(shared: &Arc<Shared>) -> Result<Candidate, String> {
         Ok(_) => result.await.unwrap_or_else(|_| Err("the attempt broke off".to_owned())),
         Err(error) => Err(error.to_string()),
     };
-    outcome.map_err(|reason| shared.restart.failed(reason))
+    outcome.map(|image| Candidate { image, _turn: turn }).map_err(|reason| shared.restart.failed(reason))
 }
 
-fn try_out(shared: &Shared) -> Result<Candidate, String> {
+fn try_out(shared: &Shared) -> Result<OwnedFd, String> {
     let program = &shared.config.program;
     let opened = program.open().map_err(|error| match error.kind() {
         std::io::ErrorKind::PermissionDenied if !program.trust_own => {
@@ -151,7 +187,7 @@ fn try_out(shared: &Shared) -> Result<Candidate, String> {
     )?;
     if answer.starts_with("ok ") {
         tracing::info!("tried {}: {answer}", program.path.display());
-        return Ok(Candidate(image));
+        return Ok(image);
     }
     let said = if answer.is_empty() { "it ended without an answer" } else { &*answer };
     Err(format!("{} cannot take over: {}", program.path.display(), said.escape_debug()))
@@ -199,7 +235,7 @@ pub(super) fn execute(shared: &Shared, candidate: &Candidate) {
             let numbers = numbers(&descriptors);
             tracing::info!("handing over");
             logging::flush();
-            handover::execute(&candidate.0, &[RESUME, &numbers], &descriptors).to_string()
+            handover::execute(&candidate.image, &[RESUME, &numbers], &descriptors).to_string()
         }
         Err(reason) => reason,
     };
