@@ -1,7 +1,7 @@
 //! Running another program in this one's place, tried out first.
 //!
 //! Guarantees: descriptors are handed down by number, to that one program; whatever the one that is tried out does, it
-//! is gone when [`try_out`] returns; what could make the next program load foreign code is not in its environment.
+//! is gone when [`try_out`] returns, with what it started in its process group, and when this process ends; what could make the next program load foreign code is not in its environment.
 //! Must never: hand a descriptor to a program whose file can change meanwhile.
 #![forbid(unsafe_code)]
 
@@ -38,10 +38,13 @@ const DANGEROUS: [&str; 8] =
 pub fn try_out(image: &OwnedFd, arguments: &[&str], descriptors: &[BorrowedFd<'_>]) -> io::Result<String> {
     let mut command = Command::new(format!("/proc/self/fd/{}", image.as_raw_fd()));
     command.arg0(NAME).args(arguments).env_clear();
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
     unix::keep_open(&mut command, descriptors.iter().map(AsRawFd::as_raw_fd).collect());
     let mut child = command.spawn()?;
     let answer = answer(&mut child);
+    // The group keeps its number until its leader, which is this child, was waited for.
+    let group = i32::try_from(child.id()).map_err(io::Error::other)?;
+    let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(group), nix::sys::signal::Signal::SIGKILL);
     let _ = child.kill();
     let _ = child.wait();
     answer

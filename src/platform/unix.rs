@@ -34,24 +34,37 @@ pub(super) fn exit_now(status: i32) -> ! {
 
 /// Undoes what the caller's shell or supervisor did to the signals: nothing blocked, nothing ignored.
 ///
-/// SIGPIPE stays ignored, a client that goes away must not end the agent; SEGV and BUS stay with the runtime,
-/// which reports an exhausted stack.
+/// SIGPIPE stays ignored, a client that goes away must not end the agent; so is XFSZ, which a small limit on files
+/// (`ulimit -f`) brings for memory too: what is refused has an error. SEGV and BUS stay with the runtime, which
+/// reports an exhausted stack.
 pub fn reset_signals() {
     for number in Signal::iterator() {
-        if !matches!(
-            number,
-            Signal::SIGPIPE | Signal::SIGSEGV | Signal::SIGBUS | Signal::SIGKILL | Signal::SIGSTOP
-        ) {
-            // SAFETY: the default action installs no handler.
-            let _ = unsafe { signal(number, SigHandler::SigDfl) };
-        }
+        let action = match number {
+            Signal::SIGPIPE | Signal::SIGSEGV | Signal::SIGBUS | Signal::SIGKILL | Signal::SIGSTOP => {
+                continue;
+            }
+            Signal::SIGXFSZ => SigHandler::SigIgn,
+            _ => SigHandler::SigDfl,
+        };
+        // SAFETY: neither action installs a handler.
+        let _ = unsafe { signal(number, action) };
     }
     let _ = SigSet::empty().thread_set_mask();
 }
 
-/// Lets the program that `command` runs have these descriptors.
+/// Lets the program that `command` runs have these descriptors, and has it ended with the thread that starts it.
 pub(super) fn keep_open(command: &mut Command, descriptors: Vec<RawFd>) {
+    #[cfg(target_os = "linux")]
+    let parent = nix::unistd::getpid();
     let keep = move || {
+        #[cfg(target_os = "linux")]
+        {
+            nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+            // It may have ended before this was said.
+            if nix::unistd::getppid() != parent {
+                return Err(Errno::ESRCH.into());
+            }
+        }
         descriptors.iter().try_for_each(|&fd| {
             // SAFETY: a system call without pointers.
             Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) }).map(drop).map_err(io::Error::from)
