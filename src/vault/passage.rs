@@ -19,10 +19,11 @@ use super::region::{KEY_PAGE, map_shared, secret_file, unmap};
 /// # Errors
 /// The system's, where there is no memory or no pipe.
 pub(super) fn put(key: &[u8], secret: bool) -> io::Result<OwnedFd> {
-    if secret {
-        let file = secret_file(KEY_PAGE)?;
-        with_page(&file, |page| page[..key.len()].copy_from_slice(key))?;
-        return Ok(file);
+    // The limit on locked memory may be used up to the last page.
+    if let Some(file) = secret.then(|| secret_file(KEY_PAGE).ok()).flatten() {
+        if with_page(&file, |page| page[..key.len()].copy_from_slice(key)).is_ok() {
+            return Ok(file);
+        }
     }
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
     // A pipe takes a page without a reader; the key is shorter.
