@@ -79,6 +79,9 @@ pub enum Error {
     /// A restart changed nothing.
     #[error("not restarted, the agent goes on as it is: {0}")]
     NotRestarted(String),
+    /// The next program ended after it had taken the agent's place.
+    #[error("the agent has ended in the middle of the restart, and its keys are gone")]
+    Lost,
     /// The agent was told to stop, and is still there.
     #[error("the agent (pid {pid}) was told to stop and is still there")]
     StillRunning {
@@ -211,7 +214,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NotRunning => "start one: eval \"$(myagent start)\"",
+            Self::NotRunning | Self::Lost => "start one: eval \"$(myagent start)\"",
             Self::AlreadyRunning { .. } => "use it: eval \"$(myagent start)\", or end it: myagent stop",
             Self::Silent { holder, .. } if holder.ends_with("(systemd)") => {
                 "see why the service gives none: systemctl --user status myagent.service"

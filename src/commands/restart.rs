@@ -34,6 +34,8 @@ pub(super) fn run() -> Result<(), Error> {
             Ok(Reply::Status(Status { restart_failure: Some(reason), .. })) => {
                 return Err(Error::NotRestarted(reason));
             }
+            // Through a whole handover its sockets take connections: it is gone.
+            Err(Error::NotRunning) => return Err(Error::Lost),
             Err(error) if Instant::now() >= end => return Err(error),
             _ if Instant::now() >= end => {
                 return Err(Error::NotRestarted("it has not begun in time".to_owned()));
