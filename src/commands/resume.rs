@@ -41,8 +41,9 @@ pub(super) fn run(options: &cli::Resume) -> Result<(), Error> {
         None if head.mode == Mode::Daemon => None,
         None => Some(logging::to_stderr(head.level, !serve::is_service())),
     };
-    let result =
-        server::resume(config(&head, measures, lock), sockets, (head, vault, agent), activation::ready);
+    // A daemon is no service of whoever's variable it has inherited.
+    let ready = if head.mode == Mode::Daemon { || () } else { activation::ready };
+    let result = server::resume(config(&head, measures, lock), sockets, (head, vault, agent), ready);
     result.inspect_err(|error| tracing::error!("{error}"))
 }
 

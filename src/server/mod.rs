@@ -33,7 +33,7 @@ use crate::platform::executable::Program;
 use crate::platform::life::Life;
 use crate::platform::lock::InstanceLock;
 use crate::platform::paths::Places;
-use crate::platform::{self, BoundSocket};
+use crate::platform::{self, BoundSocket, activation};
 use crate::vault::{Kind, Vault, Wish};
 use restart::Restart;
 
@@ -215,6 +215,9 @@ fn serve_all(shared: Arc<Shared>, ready: impl FnOnce()) -> Result<(), Error> {
             runtime.shutdown_timeout(SHUTDOWN_LIMIT);
             restart::execute(&shared, candidate);
             continue;
+        }
+        if shared.config.mode != Mode::Daemon {
+            activation::stopping();
         }
         // The control socket's clients take their connection's end for the agent's: the files go first.
         drop(files);
