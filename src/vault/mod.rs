@@ -13,6 +13,7 @@ mod heap;
 #[cfg(target_os = "linux")]
 mod passage;
 mod region;
+mod witness;
 
 pub use buffer::SecretBuf;
 pub use heap::install as install_heap;
