@@ -11,31 +11,31 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// An agent with a key.
-struct Held {
-    rig: Rig,
-    key: Key,
+pub(crate) struct Held {
+    pub(crate) rig: Rig,
+    pub(crate) key: Key,
 }
 
 impl Held {
-    fn new(way: Way, options: &[&str]) -> Self {
+    pub(crate) fn new(way: Way, options: &[&str]) -> Self {
         let rig = Rig::with(way, options, "true");
         let key = Key::generate(&rig.scratch, "key", &["ed25519"]);
         rig.conn().expect(&add(&key.private, b"mine"), SUCCESS);
         Self { rig, key }
     }
 
-    fn trusting() -> Self {
+    pub(crate) fn trusting() -> Self {
         Self::new(Way::Service, &["--trust-own-binary"])
     }
 
-    fn is_well(&self) {
+    pub(crate) fn is_well(&self) {
         let mut conn = self.rig.conn();
         assert_eq!(conn.comments(), ["mine"]);
         signature(&conn.ask(&sign(&self.key.blob, b"data", 0)).unwrap());
     }
 
     /// The shell in the program's place, with this for its script.
-    fn replace_by_script(&self, script: &str) {
+    pub(crate) fn replace_by_script(&self, script: &str) {
         std::fs::write(self.rig.scratch.path("resume"), script).unwrap();
         self.rig.replace_program(&std::fs::canonicalize("/bin/dash").unwrap());
     }
@@ -43,7 +43,7 @@ impl Held {
     /// A restart fails for this reason, which `status` tells as well; the agent goes on, with the connection that is
     /// open.
     #[track_caller]
-    fn refuses(&self, reason: &str) {
+    pub(crate) fn refuses(&self, reason: &str) {
         let before = self.rig.status();
         let mut open = self.rig.conn();
         let (status, out, error) = self.rig.restart();
@@ -62,7 +62,7 @@ impl Held {
 }
 
 /// The processes whose parent is `pid`, dead ones included.
-fn children(pid: u32) -> Vec<u32> {
+pub(crate) fn children(pid: u32) -> Vec<u32> {
     let all = std::fs::read_dir("/proc").unwrap();
     let pids = all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let parent = |child: &u32| {
@@ -72,7 +72,7 @@ fn children(pid: u32) -> Vec<u32> {
     pids.filter(parent).collect()
 }
 
-fn mode(path: &Path, mode: u32) {
+pub(crate) fn mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
@@ -208,61 +208,4 @@ fn one_that_others_can_write() {
     }
     held.rig.restarted();
     held.is_well();
-}
-
-/// Larger than any version of this one could be.
-#[test]
-fn one_that_is_huge() {
-    let held = Held::trusting();
-    let huge = std::fs::File::create(held.rig.scratch.path("bin/huge")).unwrap();
-    huge.set_len(257 << 20).unwrap();
-    mode(&held.rig.scratch.path("bin/huge"), 0o700);
-    std::fs::rename(held.rig.scratch.path("bin/huge"), held.rig.program()).unwrap();
-    held.refuses("too large");
-}
-
-/// A failure is the last one's, and does not outlive the next success; `restart` does not take it for its own.
-#[test]
-fn a_failure_that_is_over() {
-    let held = Held::trusting();
-    let good = held.rig.scratch.path("bin/good");
-    std::fs::rename(held.rig.program(), &good).unwrap();
-    for _ in 0..10 {
-        held.replace_by_script("echo 'not this one'");
-        held.refuses("not this one");
-        held.rig.replace_program(&good);
-        held.rig.restarted();
-        assert_eq!(held.rig.status().restart_failure, None);
-    }
-    held.is_well();
-}
-
-/// The limit on the size of files is no reason to end: the program that is copied is larger.
-#[test]
-fn a_small_limit_on_files() {
-    let rig = Rig::with(Way::Daemon, &["--trust-own-binary"], "ulimit -f 1000");
-    let key = Key::generate(&rig.scratch, "key", &["ed25519"]);
-    rig.conn().expect(&add(&key.private, b"mine"), SUCCESS);
-    let held = Held { rig, key };
-    held.refuses("too large");
-}
-
-/// Two at a time: one of them is done, the other is told, and nothing is left of either.
-#[test]
-fn many_at_once() {
-    let held = Held::trusting();
-    for _ in 0..3 {
-        let ended: Vec<_> = std::thread::scope(|scope| {
-            let calls: Vec<_> = (0..6).map(|_| scope.spawn(|| held.rig.restart())).collect();
-            held.rig.signal(nix::sys::signal::Signal::SIGHUP);
-            calls.into_iter().map(|call| call.join().unwrap()).collect()
-        });
-        for (status, out, error) in ended {
-            let told = error.contains("another restart is under way") && status == 1;
-            assert!(told || (status == 0 && out.starts_with("restarted")), "{status}: {out}{error}");
-        }
-        held.is_well();
-    }
-    wait_until("each time it was one of them", || held.rig.status().handovers >= 3);
-    wait_until("nothing is left of them", || children(held.rig.pid).is_empty());
 }

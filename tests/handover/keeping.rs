@@ -177,7 +177,7 @@ fn status_goes_on() {
         assert_eq!(state(&after), state(&before), "a measure is not what it was");
     }
     let (_, text, _) = crate::support::run(&mut rig.myagent("status"));
-    assert!(text.contains("3"), "{text}");
+    assert!(text.contains("3 times since"), "{text}");
 }
 
 /// Its level and all that it says: nothing of the predecessor's is lost.

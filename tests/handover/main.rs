@@ -11,6 +11,7 @@ mod support;
 mod wire;
 
 mod activation;
+mod attempts;
 mod candidates;
 mod guard;
 mod keeping;

@@ -35,7 +35,11 @@ fn socket(scratch: &Scratch) -> PathBuf {
 /// The agent with these options, after a shell did `before`.
 fn agent(scratch: &Scratch, options: &[&str], before: &str) -> Command {
     let mut command = scratch.command("sh");
-    command.args(["-c", &format!("{before} && exec \"$0\" \"$@\"")]).arg(support::myagent());
+    // A copy, which a restart may trust: it is in no directory of another user's. Made by a program, since nothing can
+    // be run that another test's child has open for writing.
+    let program = scratch.path("myagent");
+    let copy = format!("cp \"$1\" \"$0\" && shift && {before} && exec \"$0\" \"$@\"");
+    command.args(["-c", &copy]).arg(&program).arg(support::myagent());
     command.args(["start", "--foreground", "--log", "off"]).args(options);
     command.env("MYAGENT_SOCK", socket(scratch));
     command
@@ -92,6 +96,12 @@ impl Rig {
         }
     }
 
+    fn restart(&self) {
+        let mut command = self.scratch.command(support::myagent());
+        let (status, _, error) = run(command.arg("restart").env("MYAGENT_SOCK", &self.agent.socket));
+        assert_eq!((status, error.as_str()), (0, ""));
+    }
+
     fn nothing_is_found(&self, moment: &str) {
         let found = self.secrets.found_in(self.agent.pid());
         println!("{moment}: {} hits in {} KiB", found.hits.len(), found.bytes / 1024);
@@ -108,11 +118,18 @@ fn live(rig: &Rig) {
     rig.nothing_is_found("loaded");
     rig.use_keys();
     rig.nothing_is_found("used");
+    rig.restart();
+    rig.nothing_is_found("restarted");
+    rig.use_keys();
+    rig.nothing_is_found("used by the next program");
     let mut conn = wire::Conn::open(&rig.agent.socket).unwrap();
     conn.expect(&wire::lock(PASSWORD), wire::SUCCESS);
     rig.nothing_is_found("locked");
     conn.expect(&wire::unlock(WRONG), wire::FAILURE);
     rig.nothing_is_found("wrong password");
+    rig.restart();
+    rig.nothing_is_found("restarted while locked");
+    let mut conn = wire::Conn::open(&rig.agent.socket).unwrap();
     conn.expect(&wire::unlock(PASSWORD), wire::SUCCESS);
     rig.nothing_is_found("unlocked");
     rig.use_keys();
@@ -123,7 +140,7 @@ fn live(rig: &Rig) {
 #[test]
 #[ignore = "needs root: it reads the agent's memory"]
 fn nothing_is_found_with_memory_of_memfd_secret() {
-    let rig = Rig::new(&["--secret-memory", "memfd"]);
+    let rig = Rig::new(&["--secret-memory", "memfd", "--trust-own-binary"]);
     rig.protection("no other process reads");
     live(&rig);
 }
@@ -133,7 +150,7 @@ fn nothing_is_found_with_memory_of_memfd_secret() {
 #[test]
 #[ignore = "needs root: it reads the agent's memory"]
 fn nothing_is_found_with_locked_memory() {
-    let rig = Rig::new(&["--secret-memory", "mlock"]);
+    let rig = Rig::new(&["--secret-memory", "mlock", "--trust-own-binary"]);
     rig.protection("not swapped or dumped");
     live(&rig);
 }

@@ -199,8 +199,9 @@ fn term_and_int_end_it_cleanly() {
 
 #[test]
 #[ignore = "needs python3: it adopts the agent, to hear its status"]
-fn hup_is_ignored_and_logged() {
-    assert_eq!(on_signal("SIGHUP", "SIGHUP ignored"), "lives");
+fn hup_restarts_it_or_is_logged() {
+    // This program is not root's alone: why that changes nothing is said too.
+    assert_eq!(on_signal("SIGHUP", "not restarted: "), "lives");
 }
 
 #[test]
