@@ -190,7 +190,16 @@ mod tests {
         let Ok(Attempt::Acquired(lock)) = InstanceLock::try_acquire(&places.lock) else { panic!("no lock") };
         let program = Program { path: place("p"), trust_own: false };
         let (secret_memory, level, mode) = (Wish::Locked, LevelFilter::OFF, Mode::Service);
-        let config = Config { places, mode, measures: Vec::new(), secret_memory, lock, program, level };
+        let config = Config {
+            places,
+            mode,
+            measures: Vec::new(),
+            secret_memory,
+            lock,
+            program,
+            level,
+            ends_with: None,
+        };
         let sockets = Sockets::bind(&config, None).unwrap();
         let (vault, mut agent) = (Arc::new(Vault::new(secret_memory).unwrap()), Agent::new());
         let public = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap().public_key().as_ref().to_vec();
