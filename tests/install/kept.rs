@@ -126,3 +126,23 @@ fn an_unwritable_path_of_the_program_is_refused() {
     assert!(err.contains("cannot be written into a file of lines") && err.contains("\nhint: "), "{err}");
     assert!(!person.home(".bashrc").exists());
 }
+
+/// Root with the environment of somebody else, as after `sudo -E`: nothing of his is written, only looked past.
+#[test]
+fn nothing_of_another_user_s_is_planned() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let person = Person::new();
+    let foreign = person.scratch.home();
+    for directory in [".config", "zsh", ".local"] {
+        std::fs::create_dir(person.home(directory)).unwrap();
+        std::os::unix::fs::chown(person.home(directory), Some(65534), None).unwrap();
+    }
+    std::os::unix::fs::chown(&foreign, Some(65534), None).unwrap();
+    let mut install = person.command(crate::support::myagent());
+    install.args(["install", "--dry-run"]).env("SHELL", "/bin/zsh").env("ZDOTDIR", person.home("zsh"));
+    let (status, plan, err) = run(install.env("XDG_CONFIG_HOME", person.home(".config")));
+    assert_eq!((status, err.as_str()), (0, ""), "{plan}");
+    assert!(!plan.contains(foreign.to_str().unwrap()), "{plan}");
+}
