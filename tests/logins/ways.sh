@@ -3,7 +3,7 @@
 # shellcheck disable=SC2034,SC2154 # settings that rig.sh and these files share
 
 # What `start` says, once, where nothing survives the last logout, and the cure in the same breath.
-readonly NOTICE='keys are gone after your last logout' CURE='enable-linger'
+readonly NOTICE='the agent ends with your last logout' CURE='enable-linger'
 # The README's line, where `install` puts it: before the guard for shells that are not interactive.
 readonly RC_LINE="[ -x '/usr/bin/myagent' ] && eval \"\$('/usr/bin/myagent' start --shell sh)\""
 # shellcheck disable=SC2016 # the shell in the container expands it
