@@ -75,7 +75,7 @@ impl Program {
 /// processes of its user from its first instruction: after a plain exec it would be open until it closes itself.
 ///
 /// # Errors
-/// The system's; `FileTooLarge` past [`MAX_PROGRAM`].
+/// The system's; `FileTooLarge` past 256 MiB.
 #[cfg(target_os = "linux")]
 pub fn sealed_copy(file: File) -> io::Result<std::os::fd::OwnedFd> {
     use nix::sys::stat::{Mode, fchmod};

@@ -16,7 +16,7 @@ fn ours() -> SigSet {
     [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1].into_iter().collect()
 }
 
-/// Keeps the signals waiting until [`Signals`] acts on them, in a program executed in this one's place too. To be called
+/// Keeps the signals waiting until the server acts on them, in a program executed in this one's place too. To be called
 /// in the main thread before there is any other.
 pub fn hold() {
     signals::hold(&ours());

@@ -1,8 +1,8 @@
 //! All that an agent is, on its way into the next program: as bytes, and the descriptors beside them.
 //!
 //! Guarantees: a state of another format, or with one bit changed, is refused as a whole. No secret is in it in
-//! the clear: keys and the lock stay sealed, and what opens them goes another way ([`Vault::passage`]).
-//! The order of the descriptors is [`Shared::descriptors`]'s.
+//! the clear: keys and the lock stay sealed, and what opens them goes another way (`Vault::passage`).
+//! The order of the descriptors: the agent socket, the control socket, the lock.
 #![forbid(unsafe_code)]
 
 use std::borrow::Borrow;
