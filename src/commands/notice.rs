@@ -1,7 +1,7 @@
 //! What the user is told once: that an agent's keys will not be there after the next login, and the cure.
 //!
 //! Only on a terminal, once per login of the first session to the last logout, and never instead of an answer.
-//! With a living agent this costs a look at a mark, and, until there is one, at the name of the process that listens.
+//! With a living agent this costs a look at a mark, and, until there is one, at the process that listens.
 #![forbid(unsafe_code)]
 
 use super::say;
@@ -38,9 +38,10 @@ pub(super) fn tell(notice: Notice, candidate: &Candidate) {
     let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(candidate.told());
 }
 
-/// Looks at an agent that answered: a service that does not outlive the last logout is used, and that is said.
+/// Looks at an agent that answered: one that the user's manager runs does not outlive the last logout without
+/// lingering. It is used, and that is said.
 pub(super) fn about_found(candidate: &Candidate, peer: Peer) {
-    let by_manager = || peer.name().is_some_and(|name| name == MANAGER);
+    let by_manager = || peer.name().is_some_and(|name| name == MANAGER) || login::in_manager(peer.pid);
     if is_wanted(candidate) && by_manager() && !login::lingers(Path::new(login::LINGER)) {
         tell(Notice::NoLingering, candidate);
     }

@@ -8,7 +8,7 @@
 use super::probe::{self, Found};
 use super::serve::{self, Birth};
 use super::service::Situation;
-use super::way::{self, Forced, Way};
+use super::way::{self, Forced, Notice, Way};
 use super::{forwarded, notice, own, print, say};
 use crate::cli::{Level, SecretMemory, Shell, Start};
 use crate::error::Error;
@@ -16,6 +16,7 @@ use crate::platform::activation;
 use crate::platform::executable::Program;
 use crate::platform::hibernation;
 use crate::platform::lock::{Attempt, InstanceLock};
+use crate::platform::login;
 use crate::platform::paths::{self, Candidate, Environment, Places};
 use crate::platform::process::{self, Side};
 use crate::vault::Wish;
@@ -103,7 +104,11 @@ fn start(options: &Start, candidates: &[Candidate], environment: &Environment) -
             background(options, candidates)?
         }
     };
-    if let (Started::Answers(socket, _), Some(news)) = (&started, way::notice(way, situation.facts)) {
+    // From a terminal of a graphical session it ends with that, whatever logind does.
+    let of_manager =
+        || (!situation.facts.lingering && login::in_manager(None)).then_some(Notice::NoLingering);
+    let news = way::notice(way, situation.facts).or_else(of_manager);
+    if let (Started::Answers(socket, _), Some(news)) = (&started, news) {
         if let Some(candidate) = candidates.iter().find(|candidate| candidate.socket == *socket) {
             notice::tell(news, candidate);
         }

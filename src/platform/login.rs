@@ -27,6 +27,19 @@ pub fn lingers(directory: &Path) -> bool {
     user_name().filter(plain).is_some_and(|name| directory.join(name).exists())
 }
 
+/// Whether a process, ours where none is named, is part of what the user's manager runs, as in a graphical session of
+/// today: then it ends with the manager, however it was put into the background.
+#[must_use]
+pub fn in_manager(pid: Option<i32>) -> bool {
+    let process = pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
+    let groups = std::fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
+    is_managers(&groups, geteuid().as_raw())
+}
+
+fn is_managers(groups: &str, uid: u32) -> bool {
+    groups.contains(&format!("/user@{uid}.service/"))
+}
+
 /// Whether our processes are ended with the login session that they were started in: `KillUserProcesses` of
 /// logind, and whether it is meant for us.
 #[must_use]
@@ -72,6 +85,15 @@ mod tests {
         format!(
             "{{\"type\":\"b\",\"data\":{kill}}}\n{{\"type\":\"as\",\"data\":{only}}}\n{{\"type\":\"as\",\"data\":{exclude}}}\n"
         )
+    }
+
+    #[test]
+    fn a_group_of_the_users_manager_is_known() {
+        let session = "0::/user.slice/user-7.slice/session-3.scope\n";
+        let terminal = "0::/user.slice/user-7.slice/user@7.service/app.slice/app-terminal.scope\n";
+        let hybrid = "1:name=systemd:/user.slice/user-7.slice/user@7.service/init.scope\n0::/\n";
+        assert!(!is_managers(session, 7) && !is_managers("0::/\n", 7) && !is_managers("", 7));
+        assert!(is_managers(terminal, 7) && is_managers(hybrid, 7) && !is_managers(terminal, 8));
     }
 
     #[test]

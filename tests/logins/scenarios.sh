@@ -101,6 +101,29 @@ killed_processes() {
     check 'the other login has it still' holds_key two
 }
 
+# As in a graphical session, whose terminals the user's manager runs: what starts there ends with it.
+terminal_in_a_scope() {
+    boot
+    log_in one
+    check 'a terminal that the user manager runs hears that the keys end with the last logout' \
+        hears_it tell one systemd-run --user --scope --quiet myagent start
+    check 'and adds a key' tell one "$BY_HAND; ssh-add ~/.ssh/id_ed25519"
+    check 'nobody hears it again' [ "$(grep -ac -- "$NOTICE" "$run/sessions/one")" = 1 ]
+    log_out one
+    settled
+    log_in again
+    tell again "$BY_HAND"
+    check 'and so it is' fails holds_key again
+}
+
+hears_it() {
+    "$@" | grep -A1 -- "$NOTICE" | grep -- "$CURE"
+}
+
+fails() {
+    ! "$@"
+}
+
 one_session() {
     [ "$(root 'loginctl --no-legend list-sessions | wc -l')" = 1 ]
 }
