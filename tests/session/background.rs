@@ -65,9 +65,12 @@ fn it_leaves_the_session_the_directory_and_the_signals() {
     assert_ne!(parent, std::process::id().to_string());
     assert_ne!(session, pid.to_string(), "a session's leader can get a terminal again");
     assert_eq!(terminal, "0");
-    // SIGPIPE stays; above 31 are signals of the C library and of nobody.
+    // Two that would end it for a client that goes away, or for a limit; above 31 are signals of the C library and of
+    // nobody.
     let ignored = u64::from_str_radix(&field(pid, "SigIgn"), 16).unwrap() & 0x7fff_ffff;
-    assert_eq!(ignored, 1 << (nix::sys::signal::Signal::SIGPIPE as i32 - 1), "signals stayed ignored");
+    let wanted = [nix::sys::signal::Signal::SIGPIPE, nix::sys::signal::Signal::SIGXFSZ];
+    let wanted: u64 = wanted.into_iter().map(|signal| 1 << (signal as i32 - 1)).sum();
+    assert_eq!(ignored, wanted, "signals stayed ignored");
     assert_eq!((field(pid, "Umask"), field(pid, "NoNewPrivs")), ("0077".into(), "1".into()));
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
