@@ -26,9 +26,9 @@ use crate::platform::{executable, handover};
 /// closed unanswered, as it is when a client does not take its reply.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long a connection that has said nothing yet may keep a handover waiting: who connects gets an answer, and a
-/// client sends its first request at once.
-const FIRST_REQUEST: Duration = Duration::from_millis(500);
+/// How long a new connection that has said nothing yet may keep a handover waiting: who connects gets an answer, and a
+/// client sends its first request at once, unless the machine is busy.
+const FIRST_REQUEST: Duration = Duration::from_secs(2);
 /// Between two looks whether a request that has arrived was read.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 

@@ -72,6 +72,9 @@ impl Drop for Living<'_> {
 fn nobody_is_there() {
     let scratch = Scratch::new();
     lets_pass(&scratch);
+    // The directory is there, the file is not.
+    private_dir(&scratch.path("home/.ssh/agent"));
+    lets_pass(&scratch);
     // Nor where there is no runtime directory, as at the boot.
     assert_eq!(run(call(&scratch, "guard").env_remove("XDG_RUNTIME_DIR")).0, 0);
 }

@@ -158,6 +158,26 @@ fn whoever_connects_is_answered() {
     assert!(asked > HANDOVERS * CLIENTS, "hardly any load: {asked}");
 }
 
+/// A connection that was taken just before the end, and whose request comes just after.
+#[test]
+fn a_new_connection_may_speak() {
+    let rig = Rig::new(Way::Service);
+    let before = rig.logged().matches("tried ").count();
+    std::thread::scope(|scope| {
+        let restart = scope.spawn(|| rig.restarted());
+        let mut new = Vec::new();
+        while rig.logged().matches("tried ").count() == before {
+            new.push(connect(&rig));
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        for stream in &new {
+            assert!(matches!(ask(stream, &list()), Came::Answer(_)), "one of {} got no answer", new.len());
+        }
+        drop(new);
+        restart.join().unwrap();
+    });
+}
+
 /// Those that came while nobody accepted wait, and are served by the next program; what they sent was kept.
 #[test]
 fn the_backlog_is_served() {
