@@ -81,7 +81,14 @@ pub fn sealed_copy(file: File) -> io::Result<std::os::fd::OwnedFd> {
     use nix::sys::stat::{Mode, fchmod};
     // Linux before 6.3 does not know the flag, and needs none.
     let executable = memory(MFdFlags::from_bits_retain(libc::MFD_EXEC));
-    let mut copy = File::from(executable.or_else(|_| memory(MFdFlags::empty()))?);
+    let executable = executable.or_else(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => memory(MFdFlags::empty()),
+        io::ErrorKind::PermissionDenied => {
+            Err(io::Error::other("this system runs no program from memory (vm.memfd_noexec is 2)"))
+        }
+        _ => Err(error),
+    });
+    let mut copy = File::from(executable?);
     if io::copy(&mut file.take(MAX_PROGRAM + 1), &mut copy)? > MAX_PROGRAM {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
