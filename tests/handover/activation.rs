@@ -158,6 +158,21 @@ fn it_restarts_and_stays_the_managers() {
     assert_eq!(manager.told(), "STOPPING=1");
 }
 
+/// An agent in the background has inherited the variable from somebody else's service: it tells nobody anything.
+#[test]
+fn a_daemon_tells_nobody() {
+    let manager = Manager::new();
+    let socket = manager.scratch.path("run/daemon.sock");
+    let mut start = manager.scratch.command(manager.scratch.path("bin/myagent"));
+    start.args(["start", "--trust-own-binary"]).env("MYAGENT_SOCK", &socket);
+    let call = |command: &str| run(&mut command_at(&manager.scratch, &socket, command));
+    assert_eq!(run(start.env("NOTIFY_SOCKET", manager.scratch.path("notify"))).0, 0);
+    let (restarted, _, error) = call("restart");
+    assert_eq!(call("stop").0, 0);
+    assert_eq!(restarted, 0, "{error}");
+    manager.told_nothing();
+}
+
 /// `stop` leaves it as TERM does.
 #[test]
 fn stop_leaves_the_managers_socket() {

@@ -1,0 +1,75 @@
+//! A state on its way, whole and damaged.
+
+use super::*;
+use crate::agent::{Moment, Session};
+use crate::message::put_string;
+use crate::platform::lock::Attempt;
+use crate::server::Config;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+/// An agent with a key that must be confirmed, a refusal and a lock, all of it as small as it can be.
+fn shared(directory: &std::path::Path) -> Arc<Shared> {
+    let private = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(directory, private).unwrap();
+    let place = |name: &str| directory.join(name);
+    let places = Places { socket: place("s"), control: place("c"), lock: place("l"), log: None };
+    let Ok(Attempt::Acquired(lock)) = InstanceLock::try_acquire(&places.lock) else { panic!("no lock") };
+    let program = Program { path: place("p"), trust_own: false };
+    let (secret_memory, level, mode) = (Wish::Locked, LevelFilter::OFF, Mode::Service);
+    let config =
+        Config { places, mode, measures: Vec::new(), secret_memory, lock, program, level, ends_with: None };
+    let sockets = Sockets::bind(&config, None).unwrap();
+    let (vault, mut agent) = (Arc::new(Vault::new(secret_memory).unwrap()), Agent::new());
+    let public = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap().public_key().as_ref().to_vec();
+    let mut add = vec![25];
+    let private = [&[7; 32], &public[..]].concat();
+    for field in [b"ssh-ed25519", &public[..], &private, b"mine"] {
+        put_string(&mut add, field);
+    }
+    add.push(2);
+    let mut session = Session::new("test".to_owned());
+    let mut ask = |body: &[u8]| agent.answer(&vault, &mut session, body, Moment::default());
+    assert_eq!(ask(&[23, 0, 0, 0, 1, b'x'])[4], 5);
+    assert_eq!(ask(&add)[4], 6);
+    assert_eq!(ask(&[22, 0, 0, 0, 1, b'x'])[4], 6);
+    let vault = Arc::into_inner(vault).unwrap();
+    Shared::new(config, sockets, vault, agent, SystemTime::now(), 0)
+}
+
+#[test]
+fn a_state_is_taken_whole_and_unchanged_or_not_at_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let shared = shared(directory.path());
+    let whole = shared.save().unwrap();
+    let (head, _, agent) = load(&whole, shared.vault.passage().unwrap()).ok().unwrap();
+    assert!(agent.is_locked() && agent.key_count() == 1 && agent.refusals().iter().count() == 1);
+    assert_eq!((head.handovers, head.places.socket), (1, shared.config.places.socket.clone()));
+    // In the same vault: a new one each time would take a minute.
+    let take = |bytes: &[u8]| read(bytes, |_| Ok(&*shared.vault)).map(drop);
+    assert_eq!(take(&whole), Ok(()));
+    for at in 0..whole.len() {
+        assert!(take(&whole[..at]).is_err(), "cut after {at} bytes");
+        for bits in [1 << (at % 8), 0xff] {
+            let mut changed = whole.clone();
+            changed[at] ^= bits;
+            assert!(take(&changed).is_err(), "byte {at} changed");
+        }
+    }
+    assert!(take(&[&whole[..], &[0]].concat()).is_err());
+    assert!(take(&[&[0], &whole[..]].concat()).is_err());
+    // Another agent's key opens nothing of it.
+    let other = Vault::new(Wish::Locked).unwrap().passage().unwrap();
+    assert!(load(&whole, other).is_err());
+}
+
+#[test]
+fn another_format_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let shared = shared(directory.path());
+    let mut state = shared.save().unwrap();
+    state[MAGIC.len() + 3] += 1;
+    let said = load(&state, shared.vault.passage().unwrap()).err().unwrap();
+    assert!(said.contains("another format"), "{said}");
+}
