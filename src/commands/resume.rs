@@ -8,13 +8,16 @@
 use super::{print, serve};
 use crate::cli;
 use crate::error::Error;
-use crate::platform::{self, activation, handover, process};
+use crate::platform::handover::{self, PASSAGE};
+use crate::platform::{self, activation, process};
 use crate::server::state::{self, DESCRIPTORS, Head};
 use crate::server::{self, Config, Mode, Sockets};
+use crate::vault::Passage;
 use crate::{logging, platform::lock::InstanceLock};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
+use zeroize::Zeroizing;
 
 pub(super) fn run(options: &cli::Resume) -> Result<(), Error> {
     // After the execution of a descriptor the kernel names the process after that.
@@ -57,6 +60,8 @@ fn take(
 ) -> Result<(State, (Sockets, InstanceLock)), String> {
     let mut state = Vec::new();
     File::from(bytes).read_to_end(&mut state).map_err(|error| format!("no state: {error}"))?;
+    let half = Zeroizing::new(std::env::var(PASSAGE).unwrap_or_default());
+    let passage = Passage::arrived(passage, &half).ok_or("half of the key is missing")?;
     let state = state::load(&state, passage)?;
     let rest = state.0.adopt(rest)?;
     Ok((state, rest))

@@ -27,19 +27,32 @@ const NAME: &str = "myagent";
 
 /// Variables that the loader, the C library and systemd act upon, by their beginnings: an agent that lives for
 /// months must not take them from the shell that started it into a program that root has installed since.
-const DANGEROUS: [&str; 8] =
-    ["LD_", "GLIBC_", "MALLOC_", "GCONV_PATH", "LOCPATH", "NLSPATH", "DYLD_", "LISTEN_"];
+const DANGEROUS: [&str; 9] =
+    ["LD_", "GLIBC_", "MALLOC_", "GCONV_PATH", "LOCPATH", "NLSPATH", "DYLD_", "LISTEN_", PASSAGE];
 
-/// Runs `image` as a child with `arguments`, with `descriptors` open, nothing else and no environment, and gives what it
-/// wrote. The child is ended and waited for.
+/// The variable that half of a key passes in: the environment goes with the process's memory, before its descriptors do.
+pub const PASSAGE: &str = "MYAGENT_PASSAGE";
+
+/// What a program is run with: arguments, descriptors that stay open, and the value of [`PASSAGE`].
+pub struct Handed<'a> {
+    /// After the program's name.
+    pub arguments: &'a [&'a str],
+    /// Their numbers stay the same.
+    pub descriptors: &'a [BorrowedFd<'a>],
+    /// Half of the key.
+    pub passage: &'a str,
+}
+
+/// Runs `image` as a child with what is `handed` to it and no other environment, and gives what it wrote. The child is
+/// ended and waited for.
 ///
 /// # Errors
 /// The system's; `TimedOut` where it did not end its answer in time.
-pub fn try_out(image: &OwnedFd, arguments: &[&str], descriptors: &[BorrowedFd<'_>]) -> io::Result<String> {
+pub fn try_out(image: &OwnedFd, handed: &Handed<'_>) -> io::Result<String> {
     let mut command = Command::new(format!("/proc/self/fd/{}", image.as_raw_fd()));
-    command.arg0(NAME).args(arguments).env_clear();
+    command.arg0(NAME).args(handed.arguments).env_clear().env(PASSAGE, handed.passage);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
-    unix::keep_open(&mut command, descriptors.iter().map(AsRawFd::as_raw_fd).collect());
+    unix::keep_open(&mut command, handed.descriptors.iter().map(AsRawFd::as_raw_fd).collect());
     let mut child = command.spawn()?;
     let answer = answer(&mut child);
     // The group keeps its number until its leader, which is this child, was waited for.
@@ -75,14 +88,17 @@ fn answer(child: &mut Child) -> io::Result<String> {
 /// Executes `image` in place of this program. Returns only where that failed, and then nothing has changed.
 ///
 /// There must be no other thread that starts programs: they would get the descriptors too.
-pub fn execute(image: &OwnedFd, arguments: &[&str], descriptors: &[BorrowedFd<'_>]) -> io::Error {
-    let set =
-        |flag: FdFlag| descriptors.iter().try_for_each(|fd| fcntl(fd, FcntlArg::F_SETFD(flag)).map(drop));
+pub fn execute(image: &OwnedFd, handed: &Handed<'_>) -> io::Error {
+    let set = |flag: FdFlag| {
+        handed.descriptors.iter().try_for_each(|fd| fcntl(fd, FcntlArg::F_SETFD(flag)).map(drop))
+    };
     let strings = |strings: Vec<OsString>| -> Vec<CString> {
         strings.into_iter().filter_map(|string| CString::new(string.into_vec()).ok()).collect()
     };
-    let arguments = strings([&[NAME], arguments].concat().into_iter().map(OsString::from).collect());
-    let environment = strings(environment());
+    let arguments = strings([&[NAME], handed.arguments].concat().into_iter().map(OsString::from).collect());
+    let mut environment = environment();
+    environment.push(format!("{PASSAGE}={}", handed.passage).into());
+    let environment = strings(environment);
     let failed = match set(FdFlag::empty()) {
         Ok(()) => match nix::unistd::fexecve(image, &arguments, &environment) {
             Ok(never) => match never {},

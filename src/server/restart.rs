@@ -20,7 +20,9 @@ use tokio::time::Instant;
 
 use super::Shared;
 use crate::logging;
-use crate::platform::{executable, handover};
+use crate::platform::executable;
+use crate::platform::handover::{self, Handed};
+use crate::vault::Passage;
 
 /// How long requests in work may delay a handover: a signature of the largest key, twice. Past it the connection is
 /// closed unanswered, as it is when a client does not take its reply.
@@ -175,16 +177,13 @@ fn try_out(shared: &Shared) -> Result<OwnedFd, String> {
     let image = executable::sealed_copy(opened).map_err(unusable)?;
     let (bytes, passage) = pack(shared)?;
     let [agent, control, lock] = shared.descriptors();
-    let descriptors = [bytes.as_fd(), passage.as_fd(), agent, control, lock];
-    let numbers = numbers(&descriptors);
-    let answer = handover::try_out(&image, &[RESUME, "--check", &numbers], &descriptors).map_err(
-        |error| match error.kind() {
-            std::io::ErrorKind::TimedOut => {
-                format!("{} did not read the state in time", program.path.display())
-            }
-            _ => unusable(error),
-        },
-    )?;
+    let descriptors = [bytes.as_fd(), passage.descriptor.as_fd(), agent, control, lock];
+    let arguments = [RESUME, "--check", &numbers(&descriptors)];
+    let handed = Handed { arguments: &arguments, descriptors: &descriptors, passage: &passage.text() };
+    let answer = handover::try_out(&image, &handed).map_err(|error| match error.kind() {
+        std::io::ErrorKind::TimedOut => format!("{} did not read the state in time", program.path.display()),
+        _ => unusable(error),
+    })?;
     if answer.starts_with("ok ") {
         tracing::info!("tried {}: {answer}", program.path.display());
         return Ok(image);
@@ -194,7 +193,7 @@ fn try_out(shared: &Shared) -> Result<OwnedFd, String> {
 }
 
 /// The state in memory that nobody can change, and the passage of the key.
-fn pack(shared: &Shared) -> Result<(OwnedFd, OwnedFd), String> {
+fn pack(shared: &Shared) -> Result<(OwnedFd, Passage), String> {
     let state = shared.save().map_err(|error| error.to_string())?;
     let passage = shared.vault.passage().map_err(|error| format!("no way for the key: {error}"))?;
     let written = executable::memory_file().and_then(|file| {
@@ -231,11 +230,13 @@ pub(super) fn execute(shared: &Shared, candidate: &Candidate) {
     let failure = match pack(shared) {
         Ok((bytes, passage)) => {
             let [agent, control, lock] = shared.descriptors();
-            let descriptors = [bytes.as_fd(), passage.as_fd(), agent, control, lock];
-            let numbers = numbers(&descriptors);
+            let descriptors = [bytes.as_fd(), passage.descriptor.as_fd(), agent, control, lock];
+            let arguments = [RESUME, &numbers(&descriptors)];
+            let handed =
+                Handed { arguments: &arguments, descriptors: &descriptors, passage: &passage.text() };
             tracing::info!("handing over");
             logging::flush();
-            handover::execute(&candidate.image, &[RESUME, &numbers], &descriptors).to_string()
+            handover::execute(&candidate.image, &handed).to_string()
         }
         Err(reason) => reason,
     };

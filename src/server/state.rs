@@ -21,7 +21,7 @@ use crate::platform::BoundSocket;
 use crate::platform::executable::Program;
 use crate::platform::lock::InstanceLock;
 use crate::platform::paths::Places;
-use crate::vault::{Vault, VaultError, Wish};
+use crate::vault::{Passage, Vault, VaultError, Wish};
 
 /// Version of the encoding: it grows with every change to it, the agent's and the keys' included.
 pub const FORMAT: u32 = 1;
@@ -149,7 +149,7 @@ impl Head {
 ///
 /// # Errors
 /// The sentence that says what is wrong with it.
-pub fn load(bytes: &[u8], passage: OwnedFd) -> Result<(Head, Vault, Agent), String> {
+pub fn load(bytes: &[u8], passage: Passage) -> Result<(Head, Vault, Agent), String> {
     read(bytes, |wish| Vault::resume(wish, passage))
 }
 

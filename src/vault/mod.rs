@@ -17,6 +17,8 @@ mod witness;
 
 pub use buffer::SecretBuf;
 pub use heap::install as install_heap;
+#[cfg(target_os = "linux")]
+pub use passage::Passage;
 pub use region::{Kind, Wish};
 
 use std::sync::Arc;
@@ -97,20 +99,19 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Memory`] where no memory can be mapped, or no key came.
     #[cfg(target_os = "linux")]
-    pub fn resume(wish: Wish, passage: std::os::fd::OwnedFd) -> Result<Self, VaultError> {
+    pub fn resume(wish: Wish, passage: Passage) -> Result<Self, VaultError> {
         let mut region = Region::new(wish)?;
-        passage::take(passage, region.key_mut(WRAPPING_KEY_LEN))?;
+        passage.into_key(region.key_mut(WRAPPING_KEY_LEN))?;
         Ok(Self::over(region))
     }
 
-    /// The wrapping key on its way into another program, for [`Vault::resume`]. Whoever has the descriptor has the
-    /// keys.
+    /// The wrapping key on its way into another program, for [`Vault::resume`]. Whoever has both halves has the keys.
     ///
     /// # Errors
-    /// The system's, where there is no memory of the vault's own kind.
+    /// The system's, where there is no memory and no pipe.
     #[cfg(target_os = "linux")]
-    pub fn passage(&self) -> std::io::Result<std::os::fd::OwnedFd> {
-        passage::put(self.region.key(WRAPPING_KEY_LEN), self.kind() == Kind::MemfdSecret)
+    pub fn passage(&self) -> std::io::Result<Passage> {
+        Passage::new(self.region.key(WRAPPING_KEY_LEN), self.kind() == Kind::MemfdSecret)
     }
 
     /// Whether a parsed key may stay in AWS-LC's memory after its use: only where that is secret memory too.
