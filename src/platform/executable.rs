@@ -1,10 +1,11 @@
 //! This program's file: where it is, whether it may be given the keys, and a copy of it that nobody can change.
 //!
-//! Guarantees: a file is trusted only where it, and every directory above it, both as it is named and as it is found,
-//! can be changed by nobody but root (or, where the user said so, by root and this user).
+//! Guarantees: a file is trusted only where it, every link on the way to it and every directory above any of them can be
+//! changed by nobody but root (or, where the user said so, by root and this user).
 //! Must never: trust a path without the descriptor that was checked, or run a file that can change meanwhile.
 #![forbid(unsafe_code)]
 
+use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -18,6 +19,9 @@ use super::program::this_program;
 
 /// Largest program that is copied, in bytes: thirty times the released one, twice one with all debug information.
 const MAX_PROGRAM: u64 = 256 * 1024 * 1024;
+
+/// Links on the way to a program: as many as Linux follows.
+const MOST_LINKS: usize = 40;
 
 /// The program of a running agent, which a restart looks for again.
 #[derive(Clone, Debug)]
@@ -42,10 +46,7 @@ impl Program {
     /// # Errors
     /// `PermissionDenied` with the reason where it may not be; the system's, such as `NotFound`.
     pub fn open(&self) -> io::Result<File> {
-        let real = std::fs::canonicalize(&self.path)?;
-        for path in self.path.ancestors().chain(real.ancestors()) {
-            self.check(path, &std::fs::symlink_metadata(path)?)?;
-        }
+        let real = self.follow()?;
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
         let file = File::options().read(true).custom_flags(flags).open(&real)?;
         let meta = file.metadata()?;
@@ -54,6 +55,30 @@ impl Program {
         }
         self.check(&real, &meta)?;
         Ok(file)
+    }
+
+    /// Where the path leads, with every step of it checked: whoever can turn one link chooses the program.
+    fn follow(&self) -> io::Result<PathBuf> {
+        let (mut at, mut links) = (PathBuf::from("/"), 0);
+        let steps = |path: &Path| path.components().rev().map(|step| step.as_os_str().to_owned()).collect();
+        let mut ahead: Vec<OsString> = steps(&self.path);
+        while let Some(step) = ahead.pop() {
+            // The root, as the first step of an absolute path, starts anew; `..` goes to a directory that was checked.
+            let next =
+                if step == ".." { at.join("..").components().as_path().to_owned() } else { at.join(&step) };
+            let meta = std::fs::symlink_metadata(&next)?;
+            self.check(&next, &meta)?;
+            if !meta.is_symlink() {
+                at = next;
+                continue;
+            }
+            links += 1;
+            if links > MOST_LINKS {
+                return Err(nix::Error::ELOOP.into());
+            }
+            ahead.extend::<Vec<_>>(steps(&std::fs::read_link(&next)?));
+        }
+        Ok(at)
     }
 
     /// Whether nobody else can change what is there. The mode of a symbolic link says nothing.
@@ -78,6 +103,11 @@ impl Program {
 /// The system's; `FileTooLarge` past 256 MiB.
 #[cfg(target_os = "linux")]
 pub fn sealed_copy(file: File) -> io::Result<std::os::fd::OwnedFd> {
+    // Set to 1, what cannot be read is open to others all the same.
+    let open = std::fs::read_to_string("/proc/sys/fs/suid_dumpable").is_ok_and(|value| value.trim() == "1");
+    if open {
+        return Err(io::Error::other("this system shows every program's memory (fs.suid_dumpable=1)"));
+    }
     use nix::sys::stat::{Mode, fchmod};
     // Linux before 6.3 does not know the flag, and needs none.
     let executable = memory(MFdFlags::from_bits_retain(libc::MFD_EXEC));
@@ -146,6 +176,17 @@ mod tests {
         let link = dir.path().join("link");
         symlink("/bin/true", &link).unwrap();
         assert!(program(&link, false).is_err(), "who can turn the link chooses the program");
+        // By way of a directory that a link leads to, and back.
+        let (inner, outer) = (dir.path().join("inner"), dir.path().join("outer"));
+        std::fs::create_dir(&inner).unwrap();
+        symlink("inner/../own", &outer).unwrap();
+        assert!(program(&outer, true).is_ok());
+        symlink("loop", dir.path().join("loop")).unwrap();
+        assert!(program(&dir.path().join("loop"), true).is_err());
+        std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(program(&outer, true).is_err(), "a directory on the way can be changed");
+        std::fs::remove_dir(&inner).unwrap();
+        assert!(program(&outer, true).is_err());
         let mode = |path: &Path, mode| {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
