@@ -6,7 +6,7 @@ use crate::wire::{self, Conn, FAILURE, SUCCESS, lock};
 use std::path::Path;
 
 /// Requests that are waiting when the agent is locked: many seconds of work, however busy the machine is.
-const WAITING: usize = 64;
+const WAITING: usize = 400;
 
 #[test]
 fn a_lock_stops_the_signatures_that_wait() {
