@@ -107,6 +107,42 @@ fn a_read_only_file_is_named_with_its_lines() {
     assert!(person.read(".profile").contains("myagent"));
 }
 
+/// A limit on the size of files stands for a full disk: what cannot be written as a whole is not begun.
+#[test]
+fn a_full_disk_costs_no_line() {
+    let person = Person::new();
+    let mine = "a line of mine\n".repeat(3000);
+    person.write(".bashrc", &mine);
+    let mut limited = person.command("sh");
+    limited.arg("-c").arg("trap '' XFSZ; ulimit -f 8; exec \"$PROGRAM\" install --yes");
+    let (status, _, err) = run(&mut limited);
+    assert!(status == 1 && err.contains("cannot write ") && err.contains(".bashrc"), "{err}");
+    assert!(person.read(".bashrc") == mine, "{} bytes are left", person.read(".bashrc").len());
+    let left = std::fs::read_dir(person.home("")).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().contains(".myagent-")), "{left:?}");
+}
+
+/// In a directory that cannot be written a file can only be written over: with the same care.
+#[test]
+fn a_file_in_a_directory_of_its_own_is_written_over_and_back() {
+    if nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let person = Person::new();
+    let mine = "a line of mine\n".repeat(3000);
+    person.write("fixed/bashrc", &mine);
+    std::os::unix::fs::symlink("fixed/bashrc", person.home(".bashrc")).unwrap();
+    std::fs::set_permissions(person.home("fixed"), Permissions::from_mode(0o500)).unwrap();
+    let mut limited = person.command("sh");
+    limited.arg("-c").arg("trap '' XFSZ; ulimit -f 88; exec \"$PROGRAM\" install --yes");
+    assert_eq!(run(&mut limited).0, 1);
+    assert!(person.read(".bashrc") == mine, "{} bytes are left", person.read(".bashrc").len());
+    person.well(&["install", "--yes"]);
+    assert!(person.read(".bashrc").ends_with(&mine) && person.read(".bashrc").len() > mine.len());
+    std::fs::set_permissions(person.home("fixed"), Permissions::from_mode(0o700)).unwrap();
+}
+
 #[test]
 fn marks_that_do_not_fit_are_left_alone() {
     let person = Person::new();

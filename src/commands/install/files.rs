@@ -8,7 +8,7 @@ use crate::error::Error;
 use nix::unistd::{AccessFlags, access, geteuid};
 use similar::TextDiff;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
@@ -95,11 +95,33 @@ pub(super) fn write(path: &Path, contents: &[u8], mode: u32) -> Result<(), Error
         Ok(()) => Ok(()),
         Err(error) => {
             let _ = fs::remove_file(&beside);
-            // A file that is mounted on its own, or in a directory that cannot be written, has no other way.
-            let Some(_) = before else { return Err(failed(error)) };
-            fs::write(&target, contents).map_err(failed)
+            if before.is_some() && needs_its_place(&error) {
+                overwrite(&target, contents).map_err(failed)
+            } else {
+                Err(failed(error))
+            }
         }
     }
+}
+
+/// Whether a file is mounted on its own, or in a directory that cannot be written: then nothing can be put in its place.
+/// Where the disk is full, what is there stays.
+fn needs_its_place(error: &io::Error) -> bool {
+    use ErrorKind::{CrossesDevices, PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
+    matches!(error.kind(), CrossesDevices | PermissionDenied | ReadOnlyFilesystem | ResourceBusy)
+}
+
+/// Writes over a file, or puts back what was in it: there is room for that.
+fn overwrite(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let old = fs::read(path)?;
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let mut fill = |contents: &[u8]| {
+        file.rewind()?;
+        file.write_all(contents)?;
+        file.set_len(contents.len() as u64)?;
+        file.sync_all()
+    };
+    fill(contents).inspect_err(|_| drop(fill(&old)))
 }
 
 fn fill(path: &Path, contents: &[u8], mode: u32, before: Option<&fs::Metadata>) -> io::Result<()> {

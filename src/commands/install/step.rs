@@ -1,7 +1,9 @@
 //! The steps of a plan: each says what it does, does it, and notes in the record what is to be undone one day.
 #![forbid(unsafe_code)]
 
+use super::files::Existing;
 use super::record::{Record, digest};
+use super::shells::Place;
 use super::{files, shells, tool};
 use crate::error::Error;
 use std::path::{Path, PathBuf};
@@ -129,15 +131,19 @@ impl Step {
                 record.files.insert(to.clone(), digest(&program));
                 Ok(())
             }
-            Self::Write { path, contents, .. } => {
+            Self::Write { path, contents, diff } => {
+                as_planned(path, diff.as_deref(), contents.as_bytes())?;
                 put(record, path, contents.as_bytes(), files::READABLE)?;
                 record.files.insert(path.clone(), digest(contents.as_bytes()));
                 Ok(())
             }
-            Self::Insert { path, block, .. } => {
-                let file = contents(path);
-                let file = shells::with(&file, &shells::find(&file), block);
-                put(record, path, &file, files::READABLE)?;
+            Self::Insert { path, block, diff } => {
+                let file = contents(path)?.unwrap_or_default();
+                let place = shells::find(&file);
+                if !lines_as_planned(path, &file, &place, block, diff.as_deref()) {
+                    return Err(changed(path));
+                }
+                put(record, path, &shells::with(&file, &place, block), files::READABLE)?;
                 record.lines.insert(path.clone(), digest(block.as_bytes()));
                 Ok(())
             }
@@ -166,11 +172,40 @@ pub(super) fn linger(user: &str) -> Vec<String> {
     ["loginctl", "--no-ask-password", "enable-linger", user].map(str::to_owned).to_vec()
 }
 
-fn contents(path: &Path) -> Vec<u8> {
+/// What is in a file now; nothing where there is none. A person may have taken a while to say yes: what cannot be read and
+/// replaced any more is an error, never an empty file.
+fn contents(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     match files::look(path) {
-        files::Existing::File(contents) => contents,
-        _ => Vec::new(),
+        Existing::File(contents) => Ok(Some(contents)),
+        Existing::Absent => Ok(None),
+        Existing::Protected(_) | Existing::Unfit(_) => Err(changed(path)),
     }
+}
+
+/// An error unless the file is as the plan has shown it, or as it is to be.
+fn as_planned(path: &Path, shown: Option<&str>, new: &[u8]) -> Result<(), Error> {
+    let same = match contents(path)? {
+        None => shown.is_none(),
+        Some(there) => there == new || shown.is_some_and(|shown| files::diff(path, &there, new) == shown),
+    };
+    if same { Ok(()) } else { Err(changed(path)) }
+}
+
+/// The same of our lines in a file.
+fn lines_as_planned(path: &Path, file: &[u8], place: &Place, block: &str, shown: Option<&str>) -> bool {
+    match place {
+        Place::None => shown.is_none(),
+        Place::At(range) => {
+            let (there, new) = (&file[range.clone()], block.as_bytes());
+            there == new || shown.is_some_and(|shown| files::diff(path, there, new) == shown)
+        }
+        Place::Unclear => false,
+    }
+}
+
+fn changed(path: &Path) -> Error {
+    let reason = "it is not as it was when the plan was made; run this again";
+    Error::io(format!("change {}", path.display()), std::io::Error::other(reason))
 }
 
 /// Writes a file, and notes what was not there before.
@@ -185,8 +220,15 @@ fn put(record: &mut Record, path: &Path, contents: &[u8], mode: u32) -> Result<(
 }
 
 fn take_out(record: &mut Record, path: &Path) -> Result<(), Error> {
-    let file = contents(path);
-    let left = shells::with(&file, &shells::find(&file), "");
+    let Some(file) = contents(path)? else {
+        record.forget(path);
+        return Ok(());
+    };
+    let place = shells::find(&file);
+    if !matches!(place, Place::At(_)) {
+        return Err(changed(path));
+    }
+    let left = shells::with(&file, &place, "");
     if left.is_empty() && record.made.iter().any(|made| made == path) {
         files::remove(path)?;
     } else {
@@ -194,4 +236,57 @@ fn take_out(record: &mut Record, path: &Path) -> Result<(), Error> {
     }
     record.forget(path);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    const BLOCK: &str = "# >>> myagent >>>\nline\n# <<< myagent <<<\n";
+
+    fn mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Between the plan and the yes a person may do anything.
+    #[test]
+    fn what_changed_since_the_plan_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rc");
+        let insert = Step::Insert { path: path.clone(), block: BLOCK.to_owned(), diff: None };
+        let write = Step::Write { path: path.clone(), contents: "ours\n".to_owned(), diff: None };
+        let take_out = Step::TakeOut { path: path.clone() };
+        let other_lines = BLOCK.replace("line", "mine");
+        for (contents, protected, steps) in [
+            ("mine\n", true, [&insert, &take_out, &write]),
+            ("mine\n", false, [&write, &take_out, &write]),
+            (&*other_lines, false, [&insert, &write, &write]),
+            ("# <<< myagent <<<\n", false, [&insert, &take_out, &write]),
+        ] {
+            for step in steps {
+                fs::write(&path, contents).unwrap();
+                mode(&path, if protected { 0o444 } else { 0o644 });
+                assert!(step.apply(&mut Record::default()).is_err(), "{step:?} of {contents:?}");
+                assert_eq!(fs::read_to_string(&path).unwrap(), contents);
+                mode(&path, 0o644);
+            }
+        }
+        fs::remove_file(&path).unwrap();
+        take_out.apply(&mut Record::default()).unwrap();
+        assert!(!path.exists(), "it was removed meanwhile, and is not made again");
+    }
+
+    /// As by another `install` at the same time.
+    #[test]
+    fn what_is_done_already_is_done() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rc");
+        let insert = Step::Insert { path: path.clone(), block: BLOCK.to_owned(), diff: None };
+        for _ in 0..2 {
+            insert.apply(&mut Record::default()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), BLOCK);
+        }
+    }
 }
