@@ -132,3 +132,62 @@ fn a_program_that_will_not_stay_is_copied_and_the_copy_removed() {
     assert_eq!((status, err.as_str()), (0, ""));
     assert_eq!(person.tree(), before);
 }
+
+/// A person may put a link where we made a directory or a file, and what it leads to elsewhere.
+#[test]
+fn a_link_that_a_person_made_since_stays() {
+    let person = Person::with_manager();
+    person.well(&["install", "--yes"]);
+    std::fs::create_dir(person.home("dotfiles")).unwrap();
+    for name in [".config", ".bashrc"] {
+        let moved = person.home("dotfiles").join(&name[1..]);
+        std::fs::rename(person.home(name), &moved).unwrap();
+        symlink(moved, person.home(name)).unwrap();
+    }
+    person.well(&["uninstall", "--yes"]);
+    assert!(person.home(".config").is_symlink() && person.home(".bashrc").is_symlink());
+    assert_eq!(person.read(".bashrc"), "");
+    assert!(!person.home(".config/systemd").exists());
+}
+
+/// The administrator has enabled the unit for everybody; `install` has only written the variable and the lines.
+#[test]
+fn what_the_system_enabled_goes_on() {
+    let person = Person::with_manager();
+    let packaged = person.scratch.path("stubs/packaged");
+    std::fs::create_dir(&packaged).unwrap();
+    std::fs::write(packaged.join("myagent.socket"), "[Socket]\n").unwrap();
+    let service = format!("[Service]\nExecStart={} start --foreground\n", person.program.display());
+    std::fs::write(packaged.join("myagent.service"), service).unwrap();
+    for so in ["linger", "enabled-myagent.socket", "active-myagent.socket", "active-myagent.service"] {
+        person.set(so);
+    }
+    person.well(&["install", "--yes"]);
+    assert!(person.home(".config/environment.d/50-myagent.conf").exists());
+    person.well(&["uninstall", "--yes"]);
+    assert_eq!(person.calls(), [""; 0]);
+    assert!(!person.home(".config").exists());
+}
+
+/// As after su, where no manager can be asked.
+#[test]
+fn without_the_manager_its_links_to_our_units_go() {
+    let person = Person::with_manager();
+    person.well(&["install", "--yes"]);
+    // The manager makes this one.
+    let wants = person.home(".config/systemd/user/sockets.target.wants");
+    std::fs::create_dir(&wants).unwrap();
+    symlink("../myagent.socket", wants.join("myagent.socket")).unwrap();
+    std::fs::remove_file(person.scratch.path("stubs/manager")).unwrap();
+    person.well(&["uninstall", "--yes"]);
+    assert!(!person.home(".config").exists(), "{:?}", person.tree());
+    // Nor is a mask left that was ours.
+    let person = Person::with_manager();
+    let record = r#"{"version": 1, "masked": true}"#;
+    person.write(".local/state/myagent/install.json", record);
+    std::fs::create_dir_all(person.home(".config/systemd/user")).unwrap();
+    symlink("/dev/null", person.home(".config/systemd/user/myagent.socket")).unwrap();
+    std::fs::remove_file(person.scratch.path("stubs/manager")).unwrap();
+    person.well(&["uninstall", "--yes"]);
+    assert!(!person.home(".config/systemd/user/myagent.socket").is_symlink());
+}

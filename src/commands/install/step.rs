@@ -229,7 +229,7 @@ fn take_out(record: &mut Record, path: &Path) -> Result<(), Error> {
         return Err(changed(path));
     }
     let left = shells::with(&file, &place, "");
-    if left.is_empty() && record.made.iter().any(|made| made == path) {
+    if left.is_empty() && !path.is_symlink() && record.made.iter().any(|made| made == path) {
         files::remove(path)?;
     } else {
         files::write(path, &left, files::READABLE)?;

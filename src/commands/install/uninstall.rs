@@ -6,7 +6,7 @@
 
 use super::facts::Facts;
 use super::files::{self, Existing};
-use super::manager::Supervisor;
+use super::manager::{Manager, Supervisor};
 use super::plan::{Look, Plan};
 use super::shells::{self, Place, Syntax};
 use super::step::{Mark, Step};
@@ -60,7 +60,7 @@ pub(super) fn plan(facts: &Facts, look: Look) -> Plan {
         ));
     }
     // Those that the record itself lies in go last.
-    let empty = |path: &&PathBuf| path.is_dir() && !facts.record_path.starts_with(path);
+    let empty = |path: &&PathBuf| path.is_dir() && !path.is_symlink() && !facts.record_path.starts_with(path);
     let made = record.made.iter().rev().filter(empty);
     plan.steps.extend(made.map(|path| Step::RemoveDirectory { path: path.clone() }));
     plan
@@ -126,7 +126,11 @@ fn supervisor(facts: &Facts, look: Look, plan: &mut Plan) -> bool {
             ));
             return false;
         }
-        _ => return false,
+        Supervisor::None(_) => {
+            links(facts, plan);
+            return false;
+        }
+        Supervisor::Launchd { .. } => return false,
     };
     let mut systemctl = |arguments: &[&str], purpose: &str, mark| {
         plan.steps.push(Step::systemctl(arguments, purpose, mark));
@@ -135,10 +139,7 @@ fn supervisor(facts: &Facts, look: Look, plan: &mut Plan) -> bool {
         let purpose = "allow the socket again, which is the system's";
         systemctl(&["unmask", SOCKET_NAME], purpose, Mark::Masked(false));
     }
-    let usual = usual_files(facts);
-    let own = usual.iter().any(|(path, _)| {
-        matches!(look(path), Existing::File(there) if is_file_of_ours(facts, &usual, path, &there))
-    });
+    let own = units_are_ours(facts, manager, look);
     if !facts.record.enabled && !own {
         return false;
     }
@@ -152,6 +153,27 @@ fn supervisor(facts: &Facts, look: Look, plan: &mut Plan) -> bool {
         systemctl(&["disable", SOCKET_NAME], "no more socket at the next start", Mark::Enabled(false));
     }
     own
+}
+
+/// Whether units of ours are there. Where they are the system's, what is enabled and running is not our doing.
+fn units_are_ours(facts: &Facts, manager: &Manager, look: Look) -> bool {
+    let usual = usual_files(facts);
+    usual.iter().filter(|(path, _)| path.starts_with(&manager.directory)).any(
+        |(path, _)| matches!(look(path), Existing::File(there) if is_file_of_ours(facts, &usual, path, &there)),
+    )
+}
+
+/// The links that the user manager has made for us, where it cannot be asked any more, as after su.
+fn links(facts: &Facts, plan: &mut Plan) {
+    let units = facts.homes.config.join("systemd/user");
+    let wants = units.join("sockets.target.wants");
+    let (enabled, masked) = (wants.join(SOCKET_NAME), units.join(SOCKET_NAME));
+    if facts.record.enabled && enabled.is_symlink() {
+        plan.steps.extend([Step::Remove { path: enabled }, Step::RemoveDirectory { path: wants }]);
+    }
+    if facts.record.masked && masked.read_link().is_ok_and(|link| link == Path::new("/dev/null")) {
+        plan.steps.push(Step::Remove { path: masked });
+    }
 }
 
 /// What this version writes for the supervisor.
