@@ -19,8 +19,9 @@ pub const MAX_REQUEST: usize = 4 * 1024;
 /// A status names every key with the first KiB of its comment: room for some thousands of keys, and for more with
 /// comments of the usual length.
 pub const MAX_REPLY: u64 = 16 * 1024 * 1024;
-/// An agent answers at once; one that takes longer is stopped or stuck.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// An agent answers at once, or, in the middle of a restart, when the requests in work are done with (5 s at most) and the
+/// next program has begun; one that takes longer is stopped or stuck.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,8 +10,9 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// An agent that is alive answers in well under a millisecond; this is for a machine that is very busy.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// An agent that is alive answers in well under a millisecond. In the middle of a restart it does when the requests in work
+/// are done with (5 s at most) and the next program has begun, and a service when it has started.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// So much of an answer is read, for the agent to see an orderly end; more keys than that are still an answer.
 const MAX_ANSWER: usize = 256 * 1024;
 /// A request for the list of keys, in its frame.

@@ -198,6 +198,21 @@ fn the_backlog_is_served() {
     assert_eq!(half.recv(), None);
 }
 
+/// A client that takes its time holds the handover back by some seconds; a shell that starts meanwhile waits for them.
+#[test]
+fn a_shell_that_starts_meanwhile_finds_it() {
+    let rig = Rig::new(Way::Daemon);
+    let mut half = rig.conn();
+    half.send_raw(&[0, 0, 0]);
+    std::thread::scope(|scope| {
+        let restart = scope.spawn(|| rig.restarted());
+        rig.wait_logged("tried ");
+        let (status, out, error) = crate::support::run(rig.myagent("start").args(["--shell", "sh"]));
+        assert!(status == 0 && !out.contains("SSH_AGENT_PID"), "{out}{error}");
+        restart.join().unwrap();
+    });
+}
+
 /// Connections of every kind that are open: the idle end at once, those that wait are answered first.
 #[test]
 fn open_connections_end_after_their_answers() {
