@@ -143,6 +143,20 @@ fn a_file_in_a_directory_of_its_own_is_written_over_and_back() {
     std::fs::set_permissions(person.home("fixed"), Permissions::from_mode(0o700)).unwrap();
 }
 
+/// As where the files behind the links are on a disk that is not there now.
+#[test]
+fn a_link_that_leads_nowhere_is_named_with_its_lines() {
+    let person = Person::new();
+    std::os::unix::fs::symlink("nowhere/bashrc", person.home(".bashrc")).unwrap();
+    let out = person.well(&["install", "--yes"]);
+    assert!(
+        out.contains(".bashrc is left alone: it is a link to ") && out.contains(" start --shell sh"),
+        "{out}"
+    );
+    assert!(person.home(".bashrc").is_symlink() && !person.home("nowhere").exists());
+    assert!(person.read(".profile").contains("myagent"));
+}
+
 #[test]
 fn marks_that_do_not_fit_are_left_alone() {
     let person = Person::new();

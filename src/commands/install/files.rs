@@ -45,7 +45,11 @@ pub(super) fn look(path: &Path) -> Existing {
         Ok(meta) if !meta.is_file() => return Existing::Unfit("it is no file".to_owned()),
         Ok(meta) if !ours(&meta) => return Existing::Unfit(format!("it belongs to uid {}", meta.uid())),
         Ok(meta) => meta,
-        Err(error) if error.kind() == ErrorKind::NotFound => return absent(&target),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let leads_nowhere = target != path && !target.parent().is_some_and(Path::is_dir);
+            let reason = format!("it is a link to {}, and there is no such directory", target.display());
+            return if leads_nowhere { Existing::Unfit(reason) } else { absent(&target) };
+        }
         Err(error) => return Existing::Unfit(error.to_string()),
     };
     let writable = access(&target, AccessFlags::W_OK).is_ok() && meta.mode() & 0o222 != 0;
