@@ -59,7 +59,8 @@ fn the_unit_files_are_clean() {
 }
 
 /// What the rest of the program and the packages rely on.
-const SERVICE: [&str; 10] = [
+const SERVICE: [&str; 11] = [
+    "UnsetEnvironment=MYAGENT_SOCK",
     "Type=notify",
     "NotifyAccess=main",
     "ExecStart=/usr/bin/myagent start --foreground",
@@ -71,7 +72,8 @@ const SERVICE: [&str; 10] = [
     "SystemCallErrorNumber=EPERM",
     "NoNewPrivileges=yes",
 ];
-const SOCKET: [&str; 8] = [
+const SOCKET: [&str; 9] = [
+    "UnsetEnvironment=MYAGENT_SOCK",
     "ListenStream=%t/myagent/agent.sock",
     "SocketMode=0600",
     "DirectoryMode=0700",
