@@ -63,6 +63,17 @@ fn it_turns_lingering_on_enables_and_starts_the_socket_and_ends_with_an_answer()
     assert_eq!((person.tree(), person.calls()), (tree, calls));
 }
 
+#[test]
+fn a_home_with_a_space_has_the_service_too() {
+    let person = Person::with_manager();
+    let home = person.home("my home");
+    std::fs::create_dir(&home).unwrap();
+    let (status, out, err) = run(person.myagent(&["install", "--yes"]).env("HOME", &home));
+    assert_eq!((status, err.as_str()), (0, ""), "{out}");
+    assert!(UNITS.iter().chain(&DROP_INS).all(|file| home.join(file).exists()), "{out}");
+    assert!(person.is_set("active-myagent.socket"));
+}
+
 /// Where lingering is refused, any client of a socket unit would start a service that loses its keys.
 #[test]
 fn without_lingering_there_is_the_line_alone_and_the_one_command() {

@@ -95,14 +95,14 @@ impl Supervisor {
             return Self::None("no user manager of systemd answers here".to_owned());
         };
         let mut places = config.iter().map(|place| place.join("systemd/user"));
-        let known = |place: &PathBuf| paths.split_whitespace().any(|path| Path::new(path) == place);
+        let known = |place: &PathBuf| paths.split_whitespace().any(|path| Path::new(path) == shown(place));
         let Some(directory) = places.find(known) else {
             return Self::None("the user manager of systemd looks for units in other directories".to_owned());
         };
         let properties = "--property=Id,LoadState,UnitFileState,ActiveState,FragmentPath";
         let names = [&[SOCKET_NAME, SERVICE_NAME], &RIVALS[..]].concat();
-        let shown = tool::systemctl(&[&["show", properties], &names[..]].concat()).unwrap_or_default();
-        let unit = |name: &str| unit(&shown, name);
+        let said = tool::systemctl(&[&["show", properties], &names[..]].concat()).unwrap_or_default();
+        let unit = |name: &str| unit(&said, name);
         let rival = |name: &&&str| {
             let unit = unit(name);
             unit.load == "loaded" && (unit.is_enabled() || unit.is_active())
@@ -115,6 +115,12 @@ impl Supervisor {
             linger: linger(user),
         }))
     }
+}
+
+/// A path as `systemctl show` lists it: not at all where a list separated by spaces could not hold it.
+fn shown(path: &Path) -> &Path {
+    let separates = path.as_os_str().as_encoded_bytes().iter().any(|byte| matches!(byte, b' ' | b'\n'));
+    if separates { Path::new("[unprintable]") } else { path }
 }
 
 /// One unit out of what `systemctl show` says of several.
