@@ -180,6 +180,10 @@ pub struct Install {
     /// Replace also files of ours that somebody changed
     #[arg(long)]
     pub force: bool,
+    /// Have the agent started with `--trust-own-binary`, so that `myagent restart` keeps the keys when you update a
+    /// program of your own; whoever can write its file can take them
+    #[arg(long)]
+    pub trust_own_binary: bool,
 }
 
 /// The options of `myagent uninstall`.

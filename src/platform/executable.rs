@@ -91,7 +91,11 @@ impl Program {
             return Ok(());
         }
         let who = if self.trust_own { "root or you" } else { "root alone" };
-        let reason = format!("{} can be changed by others than {who}", path.display());
+        let reason = format!(
+            "{} or what it lies in can be changed by others than {who} ({})",
+            self.path.display(),
+            path.display()
+        );
         Err(io::Error::new(io::ErrorKind::PermissionDenied, reason))
     }
 }

@@ -21,6 +21,8 @@ const SYSTEM_UNITS: [&str; 4] =
     ["/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user", "/lib/systemd/user"];
 /// A unit is started in a fraction of a second; this is for a machine that is very busy.
 const LIMIT: Duration = Duration::from_secs(10);
+/// For a look at a unit: a manager that does not answer has kept the shell waiting already.
+const LOOK_LIMIT: Duration = Duration::from_secs(1);
 /// A manager that is alive accepts at once.
 const REACH: Duration = Duration::from_secs(1);
 
@@ -87,7 +89,9 @@ impl UserManager {
     }
 
     fn is_active(&self, unit: &str) -> bool {
-        let state = self.succeed("systemctl", &["--user", "show", "--property=ActiveState", "--value", unit]);
+        let arguments = ["--user", "show", "--property=ActiveState", "--value", unit];
+        let environment = [("XDG_RUNTIME_DIR", self.runtime.as_os_str())];
+        let state = self.programs.succeed("systemctl", &arguments, &environment, LOOK_LIMIT);
         state.is_ok_and(|state| matches!(state.trim(), "active" | "activating" | "reloading"))
     }
 

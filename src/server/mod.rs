@@ -41,6 +41,9 @@ use restart::Restart;
 /// never had work.
 const WORKERS: std::ops::RangeInclusive<usize> = 2..=4;
 
+/// Between two attempts to go on after a handover that failed.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// How long work in progress may delay the end: less than a second, whatever a client does.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 
@@ -209,7 +212,16 @@ fn serve_all(shared: Arc<Shared>, ready: impl FnOnce()) -> Result<(), Error> {
     let files = Files(&shared.sockets);
     let mut ready = Some(ready);
     loop {
-        let runtime = runtime()?;
+        let runtime = match runtime() {
+            Ok(runtime) => runtime,
+            // After an execution that failed the keys are here still: better late than without them.
+            Err(error) if ready.is_none() => {
+                tracing::error!("{error}");
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let ending = runtime.block_on(serve(&shared, || ready.take().map_or((), |ready| ready())));
         if let Ok(Ending::Restart(candidate)) = &ending {
             runtime.shutdown_timeout(SHUTDOWN_LIMIT);

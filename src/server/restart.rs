@@ -169,7 +169,7 @@ fn try_out(shared: &Shared) -> Result<OwnedFd, String> {
     let program = &shared.config.program;
     let opened = program.open().map_err(|error| match error.kind() {
         std::io::ErrorKind::PermissionDenied if !program.trust_own => {
-            format!("{error}, and might take the keys; start the agent with --trust-own-binary to allow that")
+            format!("{error}, who might take the keys; an agent started with --trust-own-binary allows that")
         }
         _ => format!("{}: {error}", program.path.display()),
     })?;

@@ -67,7 +67,8 @@ impl Signals {
 /// Nobody waits for an answer: a failure is in the log and in `status`.
 async fn restart_on_hangup(shared: Arc<Shared>) {
     tracing::info!("restarting on SIGHUP");
-    if let Ok(candidate) = restart::prepare(&shared).await {
-        shared.restart.go(candidate);
+    match restart::prepare(&shared).await {
+        Ok(candidate) => shared.restart.go(candidate),
+        Err(reason) => tracing::warn!("no restart on SIGHUP: {reason}"),
     }
 }

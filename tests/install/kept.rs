@@ -78,6 +78,25 @@ fn a_changed_line_is_shown_and_kept_unless_forced() {
     assert_eq!(person.read(".bashrc"), original);
 }
 
+/// A restart may then give the keys to a program of one's own; without the option again it may not.
+#[test]
+fn a_program_of_ones_own_is_trusted_on_wish() {
+    let person = Person::with_manager();
+    person.write(".bashrc", "before=1\n");
+    let before = person.tree();
+    const DROP_IN: &str = ".config/systemd/user/myagent.service.d/program.conf";
+    for (options, trusted) in
+        [(&["install", "--yes", "--trust-own-binary"][..], true), (&["install", "--yes"], false)]
+    {
+        person.well(options);
+        assert_eq!(person.read(".bashrc").contains(" start --shell sh --trust-own-binary)"), trusted);
+        assert_eq!(person.read(DROP_IN).contains(" start --foreground --trust-own-binary\n"), trusted);
+    }
+    person.well(&["install", "--yes", "--trust-own-binary"]);
+    person.well(&["uninstall", "--yes"]);
+    assert_eq!(person.tree(), before);
+}
+
 /// The program has moved: nobody changed the old lines, so they are replaced and not doubled.
 #[test]
 fn lines_of_an_earlier_place_are_replaced() {

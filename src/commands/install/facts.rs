@@ -41,12 +41,14 @@ pub(super) struct Facts {
     pub(super) record_path: PathBuf,
     /// Whether files that a person changed may be replaced.
     pub(super) force: bool,
+    /// Whether the agent is to trust a program of this user's own at a restart.
+    pub(super) trust_own: bool,
 }
 
 impl Facts {
     /// Looks at everything once. Nothing is changed, and no service is started by it: a socket that systemd holds is not
     /// connected to.
-    pub(super) fn gather(force: bool) -> Result<Self, Error> {
+    pub(super) fn gather(force: bool, trust_own: bool) -> Result<Self, Error> {
         let environment = Environment::current();
         let home = environment.home().ok_or(Error::NoHome)?;
         let account = User::from_uid(environment.uid).ok().flatten();
@@ -75,6 +77,7 @@ impl Facts {
             supervisor,
             record_path,
             force,
+            trust_own,
         })
     }
 

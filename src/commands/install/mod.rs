@@ -33,7 +33,7 @@ use std::path::Path;
 use step::Step;
 
 pub(super) fn run(options: &cli::Install) -> Result<u8, Error> {
-    let mut facts = Facts::gather(options.force)?;
+    let mut facts = Facts::gather(options.force, options.trust_own_binary)?;
     let mut plan = plan::plan(&facts, &files::look);
     show(&plan, "nothing to do\n")?;
     if options.dry_run {

@@ -135,7 +135,7 @@ impl Planner<'_> {
     }
 
     fn shell_file(&mut self, path: &Path, syntax: Syntax) {
-        let block = shells::block(syntax, &self.plan.program);
+        let block = shells::block(syntax, &self.plan.program, self.facts.trust_own);
         let (file, protected) = match (self.look)(path) {
             Existing::Absent => (Vec::new(), false),
             Existing::File(file) => (file, false),

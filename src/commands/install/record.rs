@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-/// Version of the file; one of another version is not understood, and taken for none.
+/// Version of the file; one of another version is not understood, and kept aside when a new one is written.
 const VERSION: u32 = 1;
 
 /// What `install` did.
@@ -54,6 +54,13 @@ impl Record {
         self.version = VERSION;
         if let Some(directory) = path.parent() {
             self.made.extend(files::make_directories(directory)?);
+        }
+        let text = std::fs::read(path).unwrap_or_default();
+        let understood = serde_json::from_slice(&text).is_ok_and(|record: Self| record.version == VERSION);
+        if !text.is_empty() && !understood {
+            // What a later version, or a person, will want to see.
+            std::fs::rename(path, path.with_extension("json.old"))
+                .map_err(|e| Error::io("keep the old record", e))?;
         }
         let text = serde_json::to_string_pretty(self).map_err(|e| Error::io("write the record", e))?;
         files::write(path, (text + "\n").as_bytes(), files::PRIVATE)

@@ -21,7 +21,7 @@ impl Planner<'_> {
         let before = self.plan.steps.len();
         // Only a unit of the system's is ever masked by us.
         if !self.is_packaged(manager) && !manager.socket.is_masked() {
-            for (name, contents) in units::files(&self.plan.program) {
+            for (name, contents) in units::files(&self.plan.program, self.facts.trust_own) {
                 self.file(manager.directory.join(name), contents);
             }
             self.no_old_drop_ins(manager);

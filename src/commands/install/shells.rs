@@ -105,16 +105,17 @@ impl Homes {
     }
 }
 
-/// Our lines, with their marks.
-pub(super) fn block(syntax: Syntax, program: &Path) -> String {
+/// Our lines, with their marks; `trust` has the agent trust a program of the user's own at a restart.
+pub(super) fn block(syntax: Syntax, program: &Path, trust: bool) -> String {
     let program = quoted(syntax, &program.to_string_lossy());
+    let trust = if trust { " --trust-own-binary" } else { "" };
     let lines = match syntax {
-        Syntax::Posix => format!("[ -x {program} ] && eval \"$({program} start --shell sh)\"\n"),
+        Syntax::Posix => format!("[ -x {program} ] && eval \"$({program} start --shell sh{trust})\"\n"),
         // Within backquotes csh takes no quoting as it is: the path goes through a variable.
         Syntax::Csh => format!(
-            "set myagent = {program}\nif ( -x \"$myagent\" ) eval `\"$myagent\" start --shell csh`\nunset myagent\n"
+            "set myagent = {program}\nif ( -x \"$myagent\" ) eval `\"$myagent\" start --shell csh{trust}`\nunset myagent\n"
         ),
-        Syntax::Fish => format!("test -x {program}; and {program} start --shell fish | source\n"),
+        Syntax::Fish => format!("test -x {program}; and {program} start --shell fish{trust} | source\n"),
     };
     format!("{BEGIN}\n{lines}{END}\n")
 }
@@ -196,7 +197,7 @@ mod tests {
     fn the_line_is_the_one_that_is_promised() {
         let line = "[ -x '/abs/myagent' ] && eval \"$('/abs/myagent' start --shell sh)\"";
         assert_eq!(
-            block(Syntax::Posix, Path::new("/abs/myagent")),
+            block(Syntax::Posix, Path::new("/abs/myagent"), false),
             format!("# >>> myagent >>>\n{line}\n# <<< myagent <<<\n")
         );
     }
@@ -204,7 +205,7 @@ mod tests {
     #[test]
     fn what_is_put_in_comes_out_to_the_byte() {
         for before in [&b""[..], b"one\n", b"no newline", b"\xff\r\n\n", b"#!/bin/sh\n# >>> other >>>\n"] {
-            let block = block(Syntax::Posix, Path::new("/a"));
+            let block = block(Syntax::Posix, Path::new("/a"), false);
             let after = with(before, &find(before), &block);
             let place = find(&after);
             assert_eq!(place, Place::At(0..block.len()));

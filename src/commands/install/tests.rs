@@ -35,6 +35,7 @@ fn facts(supervisor: Supervisor) -> Facts {
         record: Record::default(),
         record_path: "/h/.local/state/myagent/install.json".into(),
         force: false,
+        trust_own: false,
     }
 }
 

@@ -19,7 +19,7 @@ use crate::platform::paths::{self, Environment};
 use std::path::{Path, PathBuf};
 
 pub(in crate::commands) fn run(options: &cli::Uninstall) -> Result<u8, Error> {
-    let mut facts = Facts::gather(false)?;
+    let mut facts = Facts::gather(false, false)?;
     let plan = plan(&facts, &files::look);
     show(&plan, "nothing to undo\n")?;
     if plan.steps.is_empty() || options.dry_run {
@@ -179,7 +179,7 @@ fn links(facts: &Facts, plan: &mut Plan) {
 /// What this version writes for the supervisor.
 fn usual_files(facts: &Facts) -> Vec<(PathBuf, String)> {
     let Supervisor::Systemd(manager) = &facts.supervisor else { return Vec::new() };
-    let units = units::files(&facts.program.path).into_iter();
+    let units = [false, true].into_iter().flat_map(|trust| units::files(&facts.program.path, trust));
     let mut files: Vec<_> = units.map(|(name, contents)| (manager.directory.join(name), contents)).collect();
     files.push((facts.homes.environment(), units::ENVIRONMENT.to_owned()));
     files
@@ -191,7 +191,8 @@ fn is_file_of_ours(facts: &Facts, usual: &[(PathBuf, String)], path: &Path, ther
 }
 
 fn are_lines_of_ours(facts: &Facts, path: &Path, there: &[u8]) -> bool {
-    let usual = |syntax| shells::block(syntax, &facts.program.path).as_bytes() == there;
+    let lines = |syntax, trust| shells::block(syntax, &facts.program.path, trust).as_bytes() == there;
+    let usual = |syntax| lines(syntax, false) || lines(syntax, true);
     facts.record.knows_lines(path, there) || [Syntax::Posix, Syntax::Csh, Syntax::Fish].into_iter().any(usual)
 }
 

@@ -26,14 +26,15 @@ const PLIST: &str = include_str!("../../../launchd/myagent.plist");
 /// Where the drop-ins say that they come from.
 const HEAD: &str = "# Written by `myagent install`, because the program lies elsewhere than in /usr/bin.\n";
 
-/// The files for the user manager: path below its directory, and contents.
-pub(super) fn files(program: &Path) -> Vec<(PathBuf, String)> {
+/// The files for the user manager: path below its directory, and contents. `trust` has the agent trust a program that lies
+/// elsewhere at a restart.
+pub(super) fn files(program: &Path, trust: bool) -> Vec<(PathBuf, String)> {
     let mut files = vec![
         (PathBuf::from(SERVICE_NAME), SERVICE.to_owned()),
         (PathBuf::from(SOCKET_NAME), SOCKET.to_owned()),
     ];
     if program != Path::new(USUAL) {
-        files.extend(drop_ins(program));
+        files.extend(drop_ins(program, trust));
     }
     files
 }
@@ -43,10 +44,11 @@ pub(super) fn drop_in_names() -> [PathBuf; 2] {
     [SERVICE_NAME, SOCKET_NAME].map(|unit| PathBuf::from(format!("{unit}.d/program.conf")))
 }
 
-fn drop_ins(program: &Path) -> [(PathBuf, String); 2] {
+fn drop_ins(program: &Path, trust: bool) -> [(PathBuf, String); 2] {
     let command = |setting: &str, rest: &str| format!("{setting}=\n{setting}={} {rest}\n", command(program));
     let [service, socket] = drop_in_names();
-    let start = command("ExecStart", "start --foreground") + &command("ExecReload", "restart");
+    let start = if trust { "start --foreground --trust-own-binary" } else { "start --foreground" };
+    let start = command("ExecStart", start) + &command("ExecReload", "restart");
     let guard = command("ExecStartPre", "guard");
     [(service, format!("{HEAD}[Service]\n{start}")), (socket, format!("{HEAD}[Socket]\n{guard}"))]
 }
@@ -110,11 +112,11 @@ mod tests {
 
     #[test]
     fn the_files_are_unchanged_and_a_drop_in_names_another_program() {
-        let usual = files(Path::new(USUAL));
+        let usual = files(Path::new(USUAL), true);
         assert_eq!(usual.len(), 2);
         assert_eq!(usual[0].1, SERVICE);
         assert_eq!(usual[1].1, SOCKET);
-        let other = files(Path::new("/opt/my agent"));
+        let other = files(Path::new("/opt/my agent"), false);
         assert_eq!(&other[..2], &usual[..]);
         let expected = "[Service]\nExecStart=\nExecStart=\"/opt/my agent\" start --foreground\n\
                         ExecReload=\nExecReload=\"/opt/my agent\" restart\n";
@@ -123,6 +125,8 @@ mod tests {
             other[3].1,
             format!("{HEAD}[Socket]\nExecStartPre=\nExecStartPre=\"/opt/my agent\" guard\n")
         );
+        let trusted = files(Path::new("/opt/my agent"), true);
+        assert!(trusted[2].1.contains("start --foreground --trust-own-binary\n"));
     }
 
     #[test]
