@@ -12,10 +12,12 @@ mod control;
 mod expiry;
 mod restart;
 mod signals;
+mod sockets;
 pub mod state;
 mod unlock;
 
 pub use signals::hold as hold_signals;
+pub use sockets::Sockets;
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,9 +35,10 @@ use crate::platform::executable::Program;
 use crate::platform::life::Life;
 use crate::platform::lock::InstanceLock;
 use crate::platform::paths::Places;
-use crate::platform::{self, BoundSocket, activation};
+use crate::platform::{BoundSocket, activation};
 use crate::vault::{Kind, Vault, Wish};
 use restart::Restart;
+use sockets::Files;
 
 /// Threads that serve connections: two keep a slow system call from stopping everybody, more than four
 /// never had work.
@@ -78,45 +81,6 @@ pub struct Config {
     pub ends_with: Option<Life>,
 }
 
-/// The two sockets of an agent.
-pub struct Sockets {
-    /// For clients.
-    pub agent: BoundSocket,
-    /// For our own commands.
-    pub control: BoundSocket,
-}
-
-impl Sockets {
-    /// Binds both; the agent socket only where no service manager has done so.
-    fn bind(config: &Config, activated: Option<BoundSocket>) -> Result<Self, Error> {
-        let Config { places, lock, .. } = config;
-        let agent = activated.map_or_else(|| platform::listen(&places.socket, lock), Ok)?;
-        match platform::listen(&places.control, lock) {
-            Ok(control) => Ok(Self { agent, control }),
-            Err(error) => {
-                unlink(&agent);
-                Err(error)
-            }
-        }
-    }
-}
-
-/// Removes the files of the sockets when dropped, however the server ends.
-struct Files<'a>(&'a Sockets);
-
-impl Drop for Files<'_> {
-    fn drop(&mut self) {
-        unlink(&self.0.agent);
-        unlink(&self.0.control);
-    }
-}
-
-fn unlink(socket: &BoundSocket) {
-    if let Err(error) = socket.unlink() {
-        tracing::warn!(socket = %socket.path.display(), "the socket stays: {error}");
-    }
-}
-
 /// What all connections share.
 struct Shared {
     agent: Mutex<Agent>,
@@ -150,9 +114,11 @@ impl Shared {
     }
 }
 
-/// Serves until told to stop, and removes its sockets. Signals wait since [`hold_signals`]: one that came after the first
-/// socket has a name, and before anybody acts on it, would leave that behind. `ready` is called when clients can connect. `activated` is the
+/// Serves until told to stop, and removes its sockets. `ready` is called when clients can connect. `activated` is the
 /// agent socket where a service manager has made it.
+///
+/// Signals must wait since [`hold_signals`]: one that came after the first socket has a name, and before anybody acts on
+/// it, would leave that behind.
 ///
 /// # Errors
 /// [`Error`], where it could not begin; nothing is left behind then.
