@@ -16,9 +16,15 @@ use std::time::Duration;
 pub const SOCKET_UNIT: &str = "myagent.socket";
 /// The unit of an agent that is nowhere installed.
 pub const TRANSIENT_UNIT: &str = "myagent-transient.service";
-/// Where units of the system's administrator and of packages lie, those that win first.
-const SYSTEM_UNITS: [&str; 4] =
-    ["/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user", "/lib/systemd/user"];
+/// Where units of the system's administrator and of packages lie, those that win first; a person's packages
+/// (`~/.local/share/systemd/user`) come after the first two.
+const SYSTEM_UNITS: [&str; 5] = [
+    "/etc/systemd/user",
+    "/run/systemd/user",
+    "/usr/local/lib/systemd/user",
+    "/usr/lib/systemd/user",
+    "/lib/systemd/user",
+];
 /// A unit is started in a fraction of a second; this is for a machine that is very busy.
 const LIMIT: Duration = Duration::from_secs(10);
 /// For a look at a unit: a manager that does not answer has kept the shell waiting already.
@@ -32,7 +38,12 @@ pub fn unit_directories(config: Option<OsString>, home: Option<&Path>) -> Vec<Pa
     let config = config.map(PathBuf::from).filter(|path| path.is_absolute());
     let config = config.or_else(|| home.map(|home| home.join(".config")));
     let own = config.map(|config| config.join("systemd/user"));
-    own.into_iter().chain(SYSTEM_UNITS.map(PathBuf::from)).collect()
+    let mut directories: Vec<PathBuf> = own.into_iter().chain(SYSTEM_UNITS.map(PathBuf::from)).collect();
+    if let Some(home) = home {
+        let after = directories.len() - SYSTEM_UNITS.len() + 2;
+        directories.insert(after, home.join(".local/share/systemd/user"));
+    }
+    directories
 }
 
 /// The file of a unit: the first of that name, unless it is masked or empty.

@@ -106,6 +106,24 @@ fn an_agent_in_the_background_goes_on_and_is_named() {
     assert_eq!(person.well(&["uninstall", "--yes"]), "nothing to undo\n");
 }
 
+/// Nothing is begun that cannot be finished, and what is left of a failed beginning goes.
+#[test]
+fn a_program_that_cannot_be_copied_changes_nothing() {
+    let person = Person::with_manager();
+    let before = person.tree();
+    std::fs::create_dir_all(person.home(".local/bin/myagent")).unwrap();
+    let (status, _, err) = run(person.command(myagent()).args(["install", "--yes"]));
+    assert!(status == 1 && err.contains(".local/bin/myagent"), "{err}");
+    std::fs::remove_dir_all(person.home(".local")).unwrap();
+    assert_eq!(person.tree(), before);
+    std::fs::create_dir_all(person.home(".local/state/myagent")).unwrap();
+    let made = r#"{"version":1,"made":["HOME/.local","HOME/.local/state","HOME/.local/state/myagent"]}"#;
+    let made = made.replace("HOME", person.home("").to_str().unwrap().trim_end_matches('/'));
+    std::fs::write(person.home(".local/state/myagent/install.json"), made).unwrap();
+    assert_eq!(person.well(&["uninstall", "--yes"]), "nothing to undo\n");
+    assert_eq!(person.tree(), before);
+}
+
 /// The program under test lies in a build directory.
 #[test]
 fn a_program_that_will_not_stay_is_copied_and_the_copy_removed() {

@@ -35,6 +35,9 @@ use step::Step;
 pub(super) fn run(options: &cli::Install) -> Result<u8, Error> {
     let mut facts = Facts::gather(options.force, options.trust_own_binary)?;
     let mut plan = plan::plan(&facts, &files::look);
+    if let Some(obstacle) = plan.obstacle.take() {
+        return Err(obstacle);
+    }
     show(&plan, "nothing to do\n")?;
     if options.dry_run {
         return Ok(STATUS_OK);

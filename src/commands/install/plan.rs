@@ -12,6 +12,7 @@ use super::record::digest;
 use super::shells::{self, Place, Syntax};
 use super::step::Step;
 use super::units::{SERVICE_NAME, SOCKET_NAME};
+use crate::error::Error;
 use std::path::{Path, PathBuf};
 
 /// How the files are looked at; a table in tests.
@@ -26,6 +27,8 @@ pub(super) struct Plan {
     pub(super) notes: Vec<String>,
     /// The path by which the program is called from then on.
     pub(super) program: PathBuf,
+    /// Why nothing of it can be done: the program cannot be where it must be.
+    pub(super) obstacle: Option<Error>,
 }
 
 /// Plans.
@@ -113,7 +116,7 @@ impl Planner<'_> {
                 "{} is another program and is kept and used as it is; --force replaces it",
                 to.display()
             )),
-            Existing::Unfit(reason) => self.note(format!("{} cannot be used: {reason}", to.display())),
+            Existing::Unfit(reason) => self.plan.obstacle = Some(Error::Unfit { path: to, reason }),
         }
     }
 

@@ -132,6 +132,8 @@ fn a_program_that_will_not_stay_is_copied_first() {
     let there = |text| [("/h/.local/bin/myagent", text)];
     assert_eq!(planned(&passing, &there("program")), [LINES], "it is there already");
     assert_eq!(planned(&passing, &there("somebody's")), [LINES], "another program is kept");
+    let blocked = |_: &Path| Existing::Unfit("it is a directory".to_owned());
+    assert!(plan(&passing, &blocked).obstacle.is_some(), "lines for a program that is not there");
     passing.record.files.insert("/h/.local/bin/myagent".into(), digest(b"older"));
     assert_eq!(planned(&passing, &there("older")), [copy, LINES], "our own older one is not");
 }

@@ -1,6 +1,6 @@
 //! Other programs that are asked or told something: systemctl, loginctl, launchctl, and myagent itself.
 //!
-//! Guarantees that none waits for a terminal or keeps us longer than [`PATIENCE`].
+//! Guarantees that none waits for a terminal or keeps us longer than [`PATIENCE`]; `myagent start` has limits of its own.
 #![forbid(unsafe_code)]
 
 use crate::error::Error;

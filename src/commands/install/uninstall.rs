@@ -22,8 +22,12 @@ pub(in crate::commands) fn run(options: &cli::Uninstall) -> Result<u8, Error> {
     let mut facts = Facts::gather(false, false)?;
     let plan = plan(&facts, &files::look);
     show(&plan, "nothing to undo\n")?;
-    if plan.steps.is_empty() || options.dry_run {
+    if options.dry_run {
         return Ok(STATUS_OK);
+    }
+    if plan.steps.is_empty() {
+        // An `install` that failed at its first step leaves these.
+        return clear_away(&facts).map(|()| STATUS_OK);
     }
     confirm("uninstall", options.yes)?;
     for step in &plan.steps {
