@@ -50,9 +50,14 @@ pub(super) fn control(candidates: &[Candidate]) -> Result<(&Candidate, Connectio
         }
     }
     match probe::find(candidates)? {
-        Found::Agent(candidate, peer) => {
-            Err(Error::Foreign { socket: candidate.socket.clone(), holder: peer.to_string() })
-        }
+        // One that was just starting, or that a service manager has started for this very question, has it by now.
+        Found::Agent(candidate, peer) => match Connection::open(&candidate.control()) {
+            Ok(connection) => Ok((candidate, connection)),
+            Err(Error::NotRunning) => {
+                Err(Error::Foreign { socket: candidate.socket.clone(), holder: peer.to_string() })
+            }
+            Err(error) => Err(error),
+        },
         Found::Nothing | Found::Ending(_) => Err(Error::NotRunning),
     }
 }

@@ -16,14 +16,14 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Binds both; the agent socket only where no service manager has done so.
+    /// Binds both; the agent socket only where no service manager has done so, and last: where it is, the other is too.
     pub(super) fn bind(config: &Config, activated: Option<BoundSocket>) -> Result<Self, Error> {
         let Config { places, lock, .. } = config;
-        let agent = activated.map_or_else(|| platform::listen(&places.socket, lock), Ok)?;
-        match platform::listen(&places.control, lock) {
-            Ok(control) => Ok(Self { agent, control }),
+        let control = platform::listen(&places.control, lock)?;
+        match activated.map_or_else(|| platform::listen(&places.socket, lock), Ok) {
+            Ok(agent) => Ok(Self { agent, control }),
             Err(error) => {
-                unlink(&agent);
+                unlink(&control);
                 Err(error)
             }
         }

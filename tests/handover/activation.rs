@@ -101,6 +101,23 @@ impl Service<'_> {
     }
 }
 
+/// A command for the agent wakes it as any client does.
+#[test]
+fn a_command_wakes_it() {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd;
+    let manager = Manager::new();
+    let mut status = command_at(&manager.scratch, &manager.socket, "status");
+    let asking = status.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let limit = PollTimeout::try_from(PATIENCE).unwrap();
+    assert_eq!(poll(&mut [PollFd::new(manager.listener.as_fd(), PollFlags::POLLIN)], limit), Ok(1));
+    let service = manager.start();
+    let told = asking.wait_with_output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+    assert!(told.status.success() && out.starts_with("running\n"), "{out}{err}");
+    service.ends_well();
+}
+
 /// Descriptor 3 in the program that `command` runs.
 fn hand_down(command: &mut Command, descriptor: OwnedFd) {
     let take = move || {
