@@ -1,30 +1,20 @@
 //! Signals to `start --foreground` on a terminal: a pseudo-terminal that controls the agent's session.
 
 use crate::process::{Subject, stand_in_cannot};
-use crate::support::{Agent, Scratch, myagent, wait_until};
+use crate::support::{Agent, Scratch, myagent, pseudo_terminal, wait_until};
 use crate::wire;
-use nix::fcntl::OFlag;
-use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::process::Stdio;
 
 const WHY: &str = "its signals do not depend on a terminal";
 
 /// An agent with a terminal, and the terminal's other end.
 fn on_a_terminal() -> (Subject, File) {
-    // Not openpty: the agent, and what other tests start meanwhile, would inherit the other end.
-    let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let mut open = std::fs::OpenOptions::new();
-    open.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits());
-    let slave = open.open(ptsname_r(&master).unwrap()).unwrap();
+    let (master, slave) = pseudo_terminal();
     let subject = Subject::start(|scratch| foreground(scratch, slave));
-    (subject, OwnedFd::from(master).into())
+    (subject, master)
 }
 
 fn foreground(scratch: &Scratch, terminal: File) -> Agent {

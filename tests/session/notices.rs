@@ -1,25 +1,14 @@
 //! What `start` says once on a terminal: that nothing survives the last logout, and the cure.
 
 use crate::manager::{Machine, lingers};
-use crate::support::{Agent, run, status_of};
+use crate::support::{Agent, pseudo_terminal, run, status_of};
 use crate::{Place, pid_in};
-use nix::fcntl::OFlag;
-use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
-use std::fs::File;
 use std::io::Read;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, Stdio};
 
 /// Runs a command with a terminal for its standard error alone: (status, standard output, what the terminal shows).
 fn on_terminal(mut command: Command) -> (i32, String, String) {
-    // Not openpty: what other tests start meanwhile would inherit the other end.
-    let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let mut open = std::fs::OpenOptions::new();
-    open.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits());
-    let slave = open.open(ptsname_r(&master).unwrap()).unwrap();
+    let (mut master, slave) = pseudo_terminal();
     let mut child = command.stdout(Stdio::piped()).stderr(slave).spawn().unwrap();
     drop(command);
     let mut out = String::new();
@@ -27,7 +16,7 @@ fn on_terminal(mut command: Command) -> (i32, String, String) {
     let status = status_of(&mut child);
     let mut shown = Vec::new();
     // Ends with an error when the last copy of the other end is closed.
-    let _ = File::from(OwnedFd::from(master)).read_to_end(&mut shown);
+    let _ = master.read_to_end(&mut shown);
     (status, out, String::from_utf8_lossy(&shown).replace('\r', ""))
 }
 

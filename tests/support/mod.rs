@@ -158,3 +158,19 @@ pub fn run(command: &mut Command) -> (i32, String, String) {
         String::from_utf8_lossy(&output.stderr).into_owned(),
     )
 }
+
+/// A pseudo-terminal: the end of whoever looks at it, and the end that a program has.
+///
+/// Not openpty: the program, and what other tests start meanwhile, would inherit the first.
+pub fn pseudo_terminal() -> (std::fs::File, std::fs::File) {
+    use nix::fcntl::OFlag;
+    use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
+    use std::os::unix::fs::OpenOptionsExt;
+    let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let mut open = std::fs::OpenOptions::new();
+    open.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits());
+    let slave = open.open(ptsname_r(&master).unwrap()).unwrap();
+    (std::os::fd::OwnedFd::from(master).into(), slave)
+}
