@@ -2,6 +2,7 @@
 //! keys; returns when that program answers.
 #![forbid(unsafe_code)]
 
+use super::status::count_keys;
 use super::{print, stop};
 use crate::control::{Op, Reply, Status};
 use crate::error::Error;
@@ -48,8 +49,7 @@ pub(super) fn run() -> Result<(), Error> {
 fn line(status: &Status) -> String {
     let keys = match (status.locked, status.keys.len()) {
         (true, _) => "still locked".to_owned(),
-        (false, 1) => "1 key".to_owned(),
-        (false, keys) => format!("{keys} keys"),
+        (false, keys) => count_keys(keys),
     };
     format!("restarted: version {}, pid {}, {keys}\n", status.version, status.pid)
 }

@@ -82,6 +82,11 @@ fn table(status: &Status) -> String {
     text
 }
 
+/// `1 key`, `2 keys`.
+pub(super) fn count_keys(keys: usize) -> String {
+    format!("{keys} {}", if keys == 1 { "key" } else { "keys" })
+}
+
 fn describe_key(key: &KeyStatus) -> String {
     let (fingerprint, comment, kind) =
         (visible(&key.fingerprint), visible(&key.comment), visible(&key.key_type));

@@ -63,9 +63,8 @@ impl Program {
         let steps = |path: &Path| path.components().rev().map(|step| step.as_os_str().to_owned()).collect();
         let mut ahead: Vec<OsString> = steps(&self.path);
         while let Some(step) = ahead.pop() {
-            // The root, as the first step of an absolute path, starts anew; `..` goes to a directory that was checked.
-            let next =
-                if step == ".." { at.join("..").components().as_path().to_owned() } else { at.join(&step) };
+            // The first step of an absolute path is the root, and starts anew.
+            let next = at.join(&step);
             let meta = std::fs::symlink_metadata(&next)?;
             self.check(&next, &meta)?;
             if !meta.is_symlink() {
@@ -107,12 +106,12 @@ impl Program {
 /// The system's; `FileTooLarge` past 256 MiB.
 #[cfg(target_os = "linux")]
 pub fn sealed_copy(file: File) -> io::Result<std::os::fd::OwnedFd> {
+    use nix::sys::stat::{Mode, fchmod};
     // Set to 1, what cannot be read is open to others all the same.
     let open = std::fs::read_to_string("/proc/sys/fs/suid_dumpable").is_ok_and(|value| value.trim() == "1");
     if open {
         return Err(io::Error::other("this system shows every program's memory (fs.suid_dumpable=1)"));
     }
-    use nix::sys::stat::{Mode, fchmod};
     // Linux before 6.3 does not know the flag, and needs none.
     let executable = memory(MFdFlags::from_bits_retain(libc::MFD_EXEC));
     let executable = executable.or_else(|error| match error.kind() {

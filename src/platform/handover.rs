@@ -1,7 +1,8 @@
 //! Running another program in this one's place, tried out first.
 //!
 //! Guarantees: descriptors are handed down by number, to that one program; whatever the one that is tried out does, it
-//! is gone when [`try_out`] returns, with what it started in its process group, and when this process ends; what could make the next program load foreign code is not in its environment.
+//! is gone when [`try_out`] returns, with what it started in its process group, and when this process ends; what could
+//! make the next program load foreign code is not in its environment.
 //! Must never: hand a descriptor to a program whose file can change meanwhile.
 #![forbid(unsafe_code)]
 
@@ -14,8 +15,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags};
 
+use super::process::{poll_until, setting};
 use super::unix;
 
 /// How long a program that is tried out may take: it opens some thousand keys in milliseconds.
@@ -68,14 +70,7 @@ fn answer(child: &mut Child) -> io::Result<String> {
     let end = Instant::now() + TRIAL_LIMIT;
     let mut answer = Vec::new();
     loop {
-        let left = end.saturating_duration_since(Instant::now());
-        let limit = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(stdout.as_fd(), PollFlags::POLLIN)], limit) {
-            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-            Ok(_) => {}
-            Err(nix::Error::EINTR) => continue,
-            Err(error) => return Err(error.into()),
-        }
+        poll_until(&mut [PollFd::new(stdout.as_fd(), PollFlags::POLLIN)], end)?;
         let mut part = [0; 512];
         let got = stdout.read(&mut part)?;
         answer.extend_from_slice(&part[..got]);
@@ -115,14 +110,7 @@ fn environment() -> Vec<OsString> {
     let harmless = |name: &OsString| {
         !DANGEROUS.iter().any(|dangerous| name.as_encoded_bytes().starts_with(dangerous.as_bytes()))
     };
-    std::env::vars_os()
-        .filter(|(name, _)| harmless(name))
-        .map(|(mut variable, value)| {
-            variable.push("=");
-            variable.push(value);
-            variable
-        })
-        .collect()
+    std::env::vars_os().filter(|(name, _)| harmless(name)).map(setting).collect()
 }
 
 /// Takes the descriptors of these numbers, which a predecessor handed down; no program gets them from here on.

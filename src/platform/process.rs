@@ -74,15 +74,10 @@ impl Report {
     pub fn wait(mut self) -> Result<u32, Error> {
         let mut text = String::new();
         let end = Instant::now() + READY_LIMIT;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let limit = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-            match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], limit) {
-                Ok(0) => return Err(Error::io("start the agent", Errno::ETIMEDOUT)),
-                Ok(_) => break,
-                Err(Errno::EINTR) => {}
-                Err(error) => return Err(Error::io("wait for the agent", error)),
-            }
+        match poll_until(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], end) {
+            Ok(()) => {}
+            Err(Errno::ETIMEDOUT) => return Err(Error::io("start the agent", Errno::ETIMEDOUT)),
+            Err(error) => return Err(Error::io("wait for the agent", error)),
         }
         // One write on the other side, and then the end: the rest cannot keep us waiting.
         (&mut self.0)
@@ -121,6 +116,19 @@ impl AsFd for Reporter {
     }
 }
 
+/// Waits until one of them is ready; `ETIMEDOUT` at `end`.
+pub(super) fn poll_until(fds: &mut [PollFd<'_>], end: Instant) -> nix::Result<()> {
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match poll(fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            Ok(0) => return Err(Errno::ETIMEDOUT),
+            Ok(_) => return Ok(()),
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// The name of a process, as far as the kernel keeps it (15 bytes). Any process can give itself any name.
 #[must_use]
 pub fn name(pid: i32) -> Option<String> {
@@ -149,11 +157,7 @@ pub fn exists(pid: u32) -> bool {
 pub fn execute(command: &[OsString], environment: impl Iterator<Item = (OsString, OsString)>) -> io::Error {
     let text = |bytes: &OsStr| CString::new(bytes.as_bytes());
     let arguments = command.iter().map(|argument| text(argument)).collect::<Result<Vec<_>, _>>();
-    let settings = environment.map(|(mut name, value)| {
-        name.push("=");
-        name.push(value);
-        text(&name)
-    });
+    let settings = environment.map(|variable| text(&setting(variable)));
     match (arguments, settings.collect::<Result<Vec<_>, _>>()) {
         (Ok(arguments), Ok(settings)) => {
             unix::restore_sigpipe();
@@ -161,6 +165,13 @@ pub fn execute(command: &[OsString], environment: impl Iterator<Item = (OsString
         }
         (Err(error), _) | (_, Err(error)) => error.into(),
     }
+}
+
+/// A variable as an environment has it: `NAME=VALUE`.
+pub(super) fn setting((mut variable, value): (OsString, OsString)) -> OsString {
+    variable.push("=");
+    variable.push(value);
+    variable
 }
 
 #[cfg(target_os = "linux")]

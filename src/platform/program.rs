@@ -4,9 +4,9 @@
 //! nothing is looked for in the current directory. Must never run a shell, or pass on anything secret.
 #![forbid(unsafe_code)]
 
+use super::process::poll_until;
 use crate::error::Error;
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags};
 use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::io::{self, Read};
@@ -128,12 +128,7 @@ fn listen(child: &mut Child, end: Instant) -> io::Result<Said> {
         if err_open {
             fds.push(PollFd::new(err.as_fd(), PollFlags::POLLIN));
         }
-        let left = end.saturating_duration_since(Instant::now());
-        match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
-            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+        poll_until(&mut fds, end)?;
         let ready: Vec<bool> = fds.iter().map(|fd| fd.any().unwrap_or(false)).collect();
         let of_err = usize::from(out_open);
         let err_ready = err_open && ready.get(of_err).copied().unwrap_or(false);

@@ -56,6 +56,12 @@ pub fn find_unit(directories: &[PathBuf], name: &str) -> Option<PathBuf> {
     std::fs::metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() > 0).then_some(path)
 }
 
+/// Whether a unit of this `ActiveState` is running, or will be in a moment.
+#[must_use]
+pub fn is_active(state: &str) -> bool {
+    matches!(state, "active" | "activating" | "reloading")
+}
+
 /// A manager of our user that listens.
 #[derive(Debug)]
 pub struct UserManager {
@@ -103,7 +109,7 @@ impl UserManager {
         let arguments = ["--user", "show", "--property=ActiveState", "--value", unit];
         let environment = [("XDG_RUNTIME_DIR", self.runtime.as_os_str())];
         let state = self.programs.succeed("systemctl", &arguments, &environment, LOOK_LIMIT);
-        state.is_ok_and(|state| matches!(state.trim(), "active" | "activating" | "reloading"))
+        state.is_ok_and(|state| is_active(state.trim()))
     }
 
     fn succeed(&self, program: &str, arguments: &[impl AsRef<OsStr>]) -> Result<String, Error> {

@@ -22,7 +22,6 @@ use super::Shared;
 use crate::logging;
 use crate::platform::executable;
 use crate::platform::handover::{self, Handed};
-use crate::vault::Passage;
 
 /// How long requests in work may delay a handover: a signature of the largest key, twice. Past it the connection is
 /// closed unanswered, as it is when a client does not take its reply.
@@ -175,12 +174,8 @@ fn try_out(shared: &Shared) -> Result<OwnedFd, String> {
     })?;
     let unusable = |error: std::io::Error| format!("{} cannot take over: {error}", program.path.display());
     let image = executable::sealed_copy(opened).map_err(unusable)?;
-    let (bytes, passage) = pack(shared)?;
-    let [agent, control, lock] = shared.descriptors();
-    let descriptors = [bytes.as_fd(), passage.descriptor.as_fd(), agent, control, lock];
-    let arguments = [RESUME, "--check", &numbers(&descriptors)];
-    let handed = Handed { arguments: &arguments, descriptors: &descriptors, passage: &passage.text() };
-    let answer = handover::try_out(&image, &handed).map_err(|error| match error.kind() {
+    let tried = with_state(shared, &["--check"], |handed| handover::try_out(&image, handed))?;
+    let answer = tried.map_err(|error| match error.kind() {
         std::io::ErrorKind::TimedOut => format!("{} did not read the state in time", program.path.display()),
         _ => unusable(error),
     })?;
@@ -192,22 +187,24 @@ fn try_out(shared: &Shared) -> Result<OwnedFd, String> {
     Err(format!("{} cannot take over: {}", program.path.display(), said.escape_debug()))
 }
 
-/// The state in memory that nobody can change, and the passage of the key.
-fn pack(shared: &Shared) -> Result<(OwnedFd, Passage), String> {
+/// Hands the state to the program that `run` runs: it lies in memory that nobody can change.
+fn with_state<T>(shared: &Shared, flags: &[&str], run: impl FnOnce(&Handed<'_>) -> T) -> Result<T, String> {
     let state = shared.save().map_err(|error| error.to_string())?;
     let passage = shared.vault.passage().map_err(|error| format!("no way for the key: {error}"))?;
-    let written = executable::memory_file().and_then(|file| {
-        let mut file = File::from(file);
-        file.write_all(&state)?;
-        file.rewind()?;
-        executable::seal(&file)?;
-        Ok(file.into())
-    });
-    Ok((written.map_err(|error| format!("no memory for the state: {error}"))?, passage))
+    let bytes = sealed(&state).map_err(|error| format!("no memory for the state: {error}"))?;
+    let [agent, control, lock] = shared.descriptors();
+    let descriptors = [bytes.as_fd(), passage.descriptor.as_fd(), agent, control, lock];
+    let numbers = descriptors.map(|fd| fd.as_raw_fd().to_string()).join(",");
+    let arguments = [&[RESUME], flags, &[&numbers]].concat();
+    Ok(run(&Handed { arguments: &arguments, descriptors: &descriptors, passage: &passage.text() }))
 }
 
-fn numbers(descriptors: &[impl AsRawFd]) -> String {
-    descriptors.iter().map(|fd| fd.as_raw_fd().to_string()).collect::<Vec<_>>().join(",")
+fn sealed(state: &[u8]) -> std::io::Result<OwnedFd> {
+    let mut file = File::from(executable::memory_file()?);
+    file.write_all(state)?;
+    file.rewind()?;
+    executable::seal(&file)?;
+    Ok(file.into())
 }
 
 /// Ends all connections after their answers, or after [`DRAIN_LIMIT`].
@@ -227,19 +224,12 @@ pub(super) async fn drain(shared: &Shared) {
 ///
 /// There must be no other thread.
 pub(super) fn execute(shared: &Shared, candidate: &Candidate) {
-    let failure = match pack(shared) {
-        Ok((bytes, passage)) => {
-            let [agent, control, lock] = shared.descriptors();
-            let descriptors = [bytes.as_fd(), passage.descriptor.as_fd(), agent, control, lock];
-            let arguments = [RESUME, &numbers(&descriptors)];
-            let handed =
-                Handed { arguments: &arguments, descriptors: &descriptors, passage: &passage.text() };
-            tracing::info!("handing over");
-            logging::flush();
-            handover::execute(&candidate.image, &handed).to_string()
-        }
-        Err(reason) => reason,
-    };
+    let executed = with_state(shared, &[], |handed| {
+        tracing::info!("handing over");
+        logging::flush();
+        handover::execute(&candidate.image, handed).to_string()
+    });
+    let failure = executed.unwrap_or_else(|reason| reason);
     shared.restart.failed(failure);
     shared.restart.closing.send_replace(false);
 }

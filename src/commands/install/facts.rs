@@ -83,14 +83,12 @@ impl Facts {
 
     /// The families of the user's shells, each once.
     pub(super) fn families(&self) -> Vec<Family> {
-        let mut families: Vec<Family> = self.shells.iter().filter_map(|shell| Family::of(shell)).collect();
-        let mut seen = Vec::new();
-        families.retain(|family| {
-            !seen.contains(family) && {
-                seen.push(*family);
-                true
+        let mut families = Vec::new();
+        for family in self.shells.iter().filter_map(|shell| Family::of(shell)) {
+            if !families.contains(&family) {
+                families.push(family);
             }
-        });
+        }
         families
     }
 }

@@ -5,7 +5,7 @@
 
 use super::tool;
 use super::units::{SERVICE_NAME, SOCKET_NAME};
-use crate::platform::login;
+use crate::platform::{login, user_manager};
 use std::path::{Path, PathBuf};
 
 /// Socket units of other agents, each of which sets `SSH_AUTH_SOCK` for the whole session.
@@ -74,7 +74,7 @@ impl Unit {
 
     /// Whether it is running, or will be in a moment.
     pub(super) fn is_active(&self) -> bool {
-        matches!(self.active.as_str(), "active" | "activating" | "reloading")
+        user_manager::is_active(&self.active)
     }
 
     /// Whether somebody forbade it.

@@ -20,6 +20,7 @@ pub(super) mod uninstall;
 mod units;
 
 use super::probe::{self, Found};
+use super::status::count_keys;
 use super::{print, stop};
 use crate::cli;
 use crate::control::{Op, Reply};
@@ -131,8 +132,7 @@ fn answered(program: &Path) -> Result<(), Error> {
     let Found::Agent(candidate, _) = probe::find(&candidates)? else { return Err(Error::NotRunning) };
     let held = match stop::control(&candidates).and_then(|(_, mut connection)| connection.ask(Op::Status)) {
         Ok(Reply::Status(status)) if status.locked => " and is locked".to_owned(),
-        Ok(Reply::Status(status)) if status.keys.len() == 1 => " and holds 1 key".to_owned(),
-        Ok(Reply::Status(status)) => format!(" and holds {} keys", status.keys.len()),
+        Ok(Reply::Status(status)) => format!(" and holds {}", count_keys(status.keys.len())),
         _ => String::new(),
     };
     conclude(&format!("an agent answers at {}{held}; each new shell finds it", candidate.socket.display()))

@@ -42,11 +42,11 @@ pub(super) struct Record {
 impl Record {
     /// The record at this path, an empty one where there is none that can be understood.
     pub(super) fn load(path: &Path) -> Self {
-        let text = std::fs::read(path).unwrap_or_default();
-        serde_json::from_slice(&text)
-            .ok()
-            .filter(|record: &Self| record.version == VERSION)
-            .unwrap_or_default()
+        Self::understood(&std::fs::read(path).unwrap_or_default()).unwrap_or_default()
+    }
+
+    fn understood(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice(text).ok().filter(|record: &Self| record.version == VERSION)
     }
 
     /// Writes the record.
@@ -56,8 +56,7 @@ impl Record {
             self.made.extend(files::make_directories(directory)?);
         }
         let text = std::fs::read(path).unwrap_or_default();
-        let understood = serde_json::from_slice(&text).is_ok_and(|record: Self| record.version == VERSION);
-        if !text.is_empty() && !understood {
+        if !text.is_empty() && Self::understood(&text).is_none() {
             // What a later version, or a person, will want to see.
             std::fs::rename(path, path.with_extension("json.old"))
                 .map_err(|e| Error::io("keep the old record", e))?;

@@ -186,7 +186,7 @@ fn contents(path: &Path) -> Result<Option<Vec<u8>>, Error> {
 fn as_planned(path: &Path, shown: Option<&str>, new: &[u8]) -> Result<(), Error> {
     let same = match contents(path)? {
         None => shown.is_none(),
-        Some(there) => there == new || shown.is_some_and(|shown| files::diff(path, &there, new) == shown),
+        Some(there) => is_as_shown(path, &there, new, shown),
     };
     if same { Ok(()) } else { Err(changed(path)) }
 }
@@ -195,12 +195,14 @@ fn as_planned(path: &Path, shown: Option<&str>, new: &[u8]) -> Result<(), Error>
 fn lines_as_planned(path: &Path, file: &[u8], place: &Place, block: &str, shown: Option<&str>) -> bool {
     match place {
         Place::None => shown.is_none(),
-        Place::At(range) => {
-            let (there, new) = (&file[range.clone()], block.as_bytes());
-            there == new || shown.is_some_and(|shown| files::diff(path, there, new) == shown)
-        }
+        Place::At(range) => is_as_shown(path, &file[range.clone()], block.as_bytes(), shown),
         Place::Unclear => false,
     }
+}
+
+/// Whether it is new already, or what it is to be differs from it as was shown.
+fn is_as_shown(path: &Path, there: &[u8], new: &[u8], shown: Option<&str>) -> bool {
+    there == new || shown.is_some_and(|shown| files::diff(path, there, new) == shown)
 }
 
 fn changed(path: &Path) -> Error {

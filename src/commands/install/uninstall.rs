@@ -101,11 +101,15 @@ fn lines_of_ours(facts: &Facts, look: Look, plan: &mut Plan) {
     paths.sort();
     paths.dedup();
     for path in paths {
-        let (Existing::File(there) | Existing::Protected(there)) = look(&path) else { continue };
+        let (there, protected) = match look(&path) {
+            Existing::File(there) => (there, false),
+            Existing::Protected(there) => (there, true),
+            Existing::Absent | Existing::Unfit(_) => continue,
+        };
         let reason = match shells::find(&there) {
             Place::None => continue,
             Place::Unclear => "our marks do not fit together",
-            Place::At(_) if matches!(look(&path), Existing::Protected(_)) => "it is read-only",
+            Place::At(_) if protected => "it is read-only",
             Place::At(range) if are_lines_of_ours(facts, &path, &there[range.clone()]) => {
                 plan.steps.push(Step::TakeOut { path });
                 continue;

@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 pub(super) const SERVICE: &str = include_str!("../../../systemd/myagent.service");
 /// The socket, for [`USUAL`].
 pub(super) const SOCKET: &str = include_str!("../../../systemd/myagent.socket");
-/// Their names.
+/// The service's name.
 pub(super) const SERVICE_NAME: &str = "myagent.service";
-/// Their names.
-pub(super) const SOCKET_NAME: &str = "myagent.socket";
+pub(super) use crate::platform::user_manager::SOCKET_UNIT as SOCKET_NAME;
 /// Where the unit files expect the program.
 pub(super) const USUAL: &str = "/usr/bin/myagent";
 /// The variable for what the user manager starts; the units set it only while they run.
