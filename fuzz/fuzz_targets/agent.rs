@@ -55,7 +55,7 @@ fn connection() -> Session {
 impl Machine {
     fn new() -> Self {
         Self {
-            agent: Agent::new(),
+            agent: Agent::default(),
             sessions: std::array::from_fn(|_| connection()),
             now: Moment::default(),
             locked: false,

@@ -13,6 +13,8 @@ use crate::message::Listed;
 
 /// A key and what was said of it.
 pub struct Identity {
+    /// Which addition to the keyring it is: the same key added again is another one. Set by [`Keyring::insert`].
+    pub added: u64,
     /// What names it: the public key or certificate.
     pub blob: Arc<[u8]>,
     /// Free text of any encoding.
@@ -39,6 +41,7 @@ pub struct Keyring {
     places: HashMap<Arc<[u8]>, Place>,
     expiries: BTreeSet<(Moment, Place)>,
     next_place: Place,
+    additions: u64,
 }
 
 impl Keyring {
@@ -48,7 +51,9 @@ impl Keyring {
     }
 
     /// Adds an identity at the end, or in the place of the one with the same blob.
-    pub fn insert(&mut self, identity: Identity) {
+    pub fn insert(&mut self, mut identity: Identity) {
+        self.additions += 1;
+        identity.added = self.additions;
         let place = self.places.get(&identity.blob).copied().unwrap_or(self.next_place);
         if place == self.next_place {
             self.next_place += 1;

@@ -6,17 +6,23 @@
 //! Must never: tell a peer why it was refused, or treat a refused key otherwise than an absent one.
 #![forbid(unsafe_code)]
 
+mod consent;
 mod keyring;
 mod lock;
 mod moment;
+mod options;
+mod pattern;
 mod policy;
 mod refusal;
 mod session;
 mod state;
 
+pub use consent::{Consent, Question};
 pub use keyring::{Identity, Keyring};
 pub use lock::PasswordHash;
 pub use moment::Moment;
+pub use options::{FingerprintHash, Options};
+pub use pattern::{list_matches, matches};
 pub use policy::Permit;
 pub use refusal::{Refusal, Refusals};
 pub use session::Session;
@@ -28,6 +34,7 @@ use crate::key::{self, Imported};
 use crate::message::{AddIdentity, Constraint, DecodeError, Reply, Request, printable};
 use crate::vault::Vault;
 use lock::Lock;
+use policy::{Decision, Wanted};
 
 /// Extensions that `query` names (RFC 9987 section 3.8.1).
 const EXTENSIONS: &[&str] = &[session::SESSION_BIND];
@@ -36,10 +43,16 @@ const EXTENSIONS: &[&str] = &[session::SESSION_BIND];
 pub enum Outcome {
     /// The answer.
     Reply(Reply),
-    /// May be signed: [`Permit::sign`], where its [`Permit::cost`] allows.
+    /// May be signed, by the [`Permit::means`].
     Sign(Permit),
+    /// A person is to be asked first; then the request is handled again, with their consent.
+    Ask(Question),
     /// The key is to be checked and sealed ([`key::import`]), then [`Agent::insert`]ed.
     Import,
+    /// The token is to be opened and its keys looked for.
+    AddToken,
+    /// The token's keys are to be forgotten, and the token closed.
+    RemoveToken,
     /// The password is to be hashed ([`PasswordHash::new`]), then [`Agent::finish_lock`]ed.
     Lock,
     /// The password is to be compared with this hash, in turn and after [`Agent::unlock_delay`]; then
@@ -50,6 +63,7 @@ pub enum Outcome {
 /// The state behind every connection.
 #[derive(Default)]
 pub struct Agent {
+    options: Options,
     keyring: Keyring,
     lock: Lock,
     refusals: Refusals,
@@ -57,20 +71,36 @@ pub struct Agent {
 
 impl Agent {
     /// An agent without keys, unlocked.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(options: Options) -> Self {
+        Self { options, ..Self::default() }
     }
 
-    /// Decides one request. Keys whose time is over at `now` are gone before it is looked at.
-    pub fn handle(&mut self, session: &mut Session, request: &Request<'_>, now: Moment) -> Outcome {
+    /// What it was started with.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Decides one request. Keys whose time is over at `now` are gone before it is looked at. `consent` is what a
+    /// person said to the question that the same request led to before.
+    pub fn handle(
+        &mut self,
+        session: &mut Session,
+        request: &Request<'_>,
+        consent: Option<&Consent>,
+        now: Moment,
+    ) -> Outcome {
         self.keyring.expire(now);
         if let Some(hash) = self.lock.hash() {
             return self.handle_locked(session, request, hash);
         }
         match request {
             Request::List { .. } => Outcome::Reply(Reply::Identities(self.keyring.list())),
-            Request::Sign { blob, flags, .. } => self.sign(session, blob, *flags),
+            Request::Sign { blob, data, flags } => {
+                self.sign(session, blob, &Wanted { data, flags: *flags, consent })
+            }
             Request::Add(_) => Outcome::Import,
+            Request::AddToken(_) => Outcome::AddToken,
+            Request::RemoveToken { .. } => Outcome::RemoveToken,
             Request::Remove { blob } => self.remove(session, blob),
             Request::RemoveAll { .. } => {
                 let keys = self.keyring.clear();
@@ -102,12 +132,13 @@ impl Agent {
         }
     }
 
-    fn sign(&mut self, session: &Session, blob: &[u8], flags: u32) -> Outcome {
+    fn sign(&mut self, session: &Session, blob: &[u8], wanted: &Wanted<'_>) -> Outcome {
         let Some(identity) = self.keyring.find(blob) else {
             return self.refuse(session, Refusal::NoSuchKey);
         };
-        match policy::authorize(identity, flags) {
-            Ok(permit) => Outcome::Sign(permit),
+        match policy::authorize(identity, wanted) {
+            Ok(Decision::Permit(permit)) => Outcome::Sign(permit),
+            Ok(Decision::Ask(question)) => Outcome::Ask(question),
             Err(refusal) => self.refuse(session, refusal),
         }
     }
@@ -149,9 +180,13 @@ impl Agent {
         };
         let lifetime = add.constraints.iter().find_map(|constraint| match constraint {
             Constraint::Lifetime(seconds) => Some(Duration::from_secs((*seconds).into())),
-            Constraint::Confirm => None,
+            _ => None,
         });
+        if add.constraints.iter().any(|c| !matches!(c, Constraint::Lifetime(_) | Constraint::Confirm)) {
+            return self.note(session, Refusal::Unkept);
+        }
         let identity = Identity {
+            added: 0,
             comment,
             expires: lifetime.map(|life| now + life),
             confirm: add.constraints.contains(&Constraint::Confirm),
@@ -243,11 +278,12 @@ impl Agent {
             Ok(request) => request,
             Err(error) => return self.note(session, Refusal::Message(error)).to_frame(),
         };
-        let reply = match (self.handle(session, &request, now), &request) {
+        let reply = match (self.handle(session, &request, None, now), &request) {
             (Outcome::Reply(reply), _) => reply,
             (Outcome::Sign(permit), Request::Sign { data, .. }) => {
                 permit.sign(vault, data).map_or(Reply::Failure, Reply::Signature)
             }
+            (Outcome::Ask(question), _) => self.note(session, Refusal::NoWayToAsk(question.fingerprint)),
             (Outcome::Import, Request::Add(add)) => match key::import(&add.key, vault) {
                 Ok(imported) => self.insert(session, add, imported, now),
                 Err(error) => self.note(session, Refusal::Key(error)),

@@ -1,12 +1,13 @@
 //! May this key be used for this request? The only place that can say yes.
 //!
 //! Guarantees: a [`Permit`] exists only where [`authorize`] made it, and it signs with that key alone.
+//! The order: what hides a key comes before what talks about it.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
 
-use super::{Identity, Refusal};
-use crate::key::{Cost, Key, SignError};
+use super::{Consent, Identity, Question, Refusal};
+use crate::key::{Key, Means, SignError};
 use crate::vault::Vault;
 
 /// The right to make one signature with one key.
@@ -17,7 +18,8 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Makes the signature. The key is used even if it was removed since: the permit was given before.
+    /// Makes the signature, for [`Means::Here`]. The key is used even if it was removed since: the permit was given
+    /// before.
     ///
     /// # Errors
     /// [`SignError`], where the stored key does not open or sign.
@@ -25,9 +27,19 @@ impl Permit {
         self.key.sign(vault, data, self.flags)
     }
 
-    /// What the signature costs, and so where it may be made.
-    pub fn cost(&self) -> Cost {
-        self.key.cost()
+    /// What makes the signature.
+    pub fn means(&self) -> Means {
+        self.key.means()
+    }
+
+    /// The key that the signature is to be made with.
+    pub fn key(&self) -> &Arc<Key> {
+        &self.key
+    }
+
+    /// The flags of the request.
+    pub fn flags(&self) -> u32 {
+        self.flags
     }
 
     /// The key's fingerprint, for the log.
@@ -36,11 +48,30 @@ impl Permit {
     }
 }
 
-/// Decides on the use of a key. Fails closed: what must be confirmed is refused while there is no way to
-/// ask a person.
-pub(super) fn authorize(identity: &Identity, flags: u32) -> Result<Permit, Refusal> {
-    if identity.confirm {
-        return Err(Refusal::NoWayToAsk(identity.fingerprint.clone()));
+/// What becomes of a request that is not refused.
+pub(super) enum Decision {
+    /// It may be signed.
+    Permit(Permit),
+    /// A person is to say so first.
+    Ask(Question),
+}
+
+/// What a signature is asked for.
+pub(super) struct Wanted<'r> {
+    /// What is to be signed.
+    pub(super) data: &'r [u8],
+    /// How.
+    pub(super) flags: u32,
+    /// What a person said of it, where one was asked.
+    pub(super) consent: Option<&'r Consent>,
+}
+
+/// Decides on the use of a key.
+pub(super) fn authorize(identity: &Identity, wanted: &Wanted<'_>) -> Result<Decision, Refusal> {
+    let Wanted { data, flags, consent } = *wanted;
+    if identity.confirm && !consent.is_some_and(|consent| consent.serves(identity, data, flags)) {
+        return Ok(Decision::Ask(Question::new(identity, None, data, flags)));
     }
-    Ok(Permit { key: Arc::clone(&identity.key), fingerprint: identity.fingerprint.clone(), flags })
+    let key = Arc::clone(&identity.key);
+    Ok(Decision::Permit(Permit { key, fingerprint: identity.fingerprint.clone(), flags }))
 }

@@ -40,6 +40,15 @@ pub enum Refusal {
     /// Nobody can be asked.
     #[error("key {0} must be confirmed, and there is no way to ask")]
     NoWayToAsk(String),
+    /// A constraint that cannot be kept yet.
+    #[error("a constraint of the key cannot be kept")]
+    Unkept,
+    /// A provider that is not there, or not on the list.
+    #[error("provider {0}")]
+    Provider(String),
+    /// Tokens are not served.
+    #[error("PKCS#11 tokens are not supported")]
+    NoTokens,
     /// The blob names no key here.
     #[error("no such key")]
     NoSuchKey,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::lock::Lock;
-use super::{Agent, Identity, Moment};
+use super::{Agent, Identity, Moment, Options};
 use crate::key::Key;
 use crate::message::{DecodeError, Reader, put_string, put_u32, put_u64};
 use crate::vault::{Vault, VaultError};
@@ -21,6 +21,7 @@ impl Agent {
     /// # Errors
     /// [`VaultError`], where the lock's hash cannot be sealed.
     pub fn save(&self, vault: &Vault, out: &mut Vec<u8>) -> Result<(), VaultError> {
+        self.options.save(out);
         self.lock.save(vault, out)?;
         let identities: Vec<&Identity> = self.keyring.identities().collect();
         put_u32(out, u32::try_from(identities.len()).unwrap_or(u32::MAX));
@@ -36,7 +37,8 @@ impl Agent {
     /// # Errors
     /// [`DecodeError`], where one byte is not as it was.
     pub fn load(reader: &mut Reader<'_>, vault: &Vault) -> Result<Self, DecodeError> {
-        let mut agent = Self { lock: Lock::load(reader, vault)?, ..Self::default() };
+        let options = Options::load(reader)?;
+        let mut agent = Self { options, lock: Lock::load(reader, vault)?, ..Self::default() };
         for _ in 0..reader.u32()? {
             let identity = load(reader)?;
             if !identity.key.opens(vault) {
@@ -72,6 +74,7 @@ fn save(identity: &Identity, out: &mut Vec<u8>) {
 
 fn load(reader: &mut Reader<'_>) -> Result<Identity, DecodeError> {
     Ok(Identity {
+        added: 0,
         blob: reader.string()?.into(),
         comment: reader.string()?.into(),
         fingerprint: reader.text()?.to_owned(),

@@ -30,7 +30,7 @@ fn encoded(request: &Request<'_>) -> Vec<u8> {
     message
 }
 
-fn add_message(seed: u8, comment: &[u8], constraints: &[Constraint]) -> Vec<u8> {
+fn add_message(seed: u8, comment: &[u8], constraints: &[Constraint<'_>]) -> Vec<u8> {
     let (public, secret) = key(seed);
     encoded(&Request::Add(AddIdentity {
         constrained: !constraints.is_empty(),
@@ -44,14 +44,14 @@ impl Rig {
     fn new() -> Self {
         let vault = Arc::new(Vault::new(Wish::Memfd).unwrap());
         let now = Moment(Duration::from_secs(1000));
-        Self { agent: Agent::new(), vault, session: Session::new("a test".into()), now }
+        Self { agent: Agent::new(Options::default()), vault, session: Session::new("a test".into()), now }
     }
 
     fn ask(&mut self, message: &[u8]) -> Vec<u8> {
         self.agent.answer(&self.vault, &mut self.session, message, self.now)[4..].to_vec()
     }
 
-    fn add(&mut self, seed: u8, comment: &[u8], constraints: &[Constraint]) {
+    fn add(&mut self, seed: u8, comment: &[u8], constraints: &[Constraint<'_>]) {
         assert_eq!(self.ask(&add_message(seed, comment, constraints)), [number::SUCCESS]);
     }
 
@@ -161,7 +161,9 @@ fn a_key_that_was_being_checked_when_the_lock_came_is_refused() {
     let mut rig = Rig::new();
     let message = add_message(1, b"one", &[]);
     let request = Request::decode(&message).unwrap();
-    let Outcome::Import = rig.agent.handle(&mut rig.session, &request, rig.now) else { panic!("no import") };
+    let Outcome::Import = rig.agent.handle(&mut rig.session, &request, None, rig.now) else {
+        panic!("no import")
+    };
     let Request::Add(add) = &request else { panic!("no key") };
     let imported = key::import(&add.key, &rig.vault).unwrap();
     rig.ask(&encoded(&Request::Lock { password: b"x" }));

@@ -6,6 +6,7 @@
 
 use super::own::{Own, OwnDirectory};
 use super::print;
+use crate::agent::Options;
 use crate::cli::{Level, Shell};
 use crate::control::Measure;
 use crate::error::Error;
@@ -38,6 +39,8 @@ pub(super) struct Birth {
     pub(super) level: Level,
     /// Which memory is to hold its secrets.
     pub(super) secret_memory: Wish,
+    /// What its owner has decided.
+    pub(super) options: Options,
     /// The program that a restart looks for.
     pub(super) program: Program,
     /// What it ends with, where it is the agent of one command.
@@ -45,12 +48,13 @@ pub(super) struct Birth {
 }
 
 impl Birth {
-    /// The server's part of it, and the directory that goes with the agent.
-    fn split(self, mode: Mode, measures: Vec<Measure>) -> (Config, Option<OwnDirectory>) {
-        let Self { places, lock, level, secret_memory, program, own } = self;
+    /// The server's part of it, the agent's, and the directory that goes with the agent.
+    fn split(self, mode: Mode, measures: Vec<Measure>) -> (Config, Options, Option<OwnDirectory>) {
+        let Self { places, lock, level, secret_memory, options, program, own } = self;
         let (ends_with, directory) = own.map(Own::split).unzip();
         let level = level.into();
-        (Config { places, mode, measures, secret_memory, lock, program, level, ends_with }, directory)
+        let config = Config { places, mode, measures, secret_memory, lock, program, level, ends_with };
+        (config, options, directory)
     }
 }
 
@@ -93,7 +97,8 @@ pub(super) fn foreground(
     let _log = logging::to_stderr(birth.level.into(), !service);
     let line = shell.lines(&birth.places.socket.to_string_lossy(), None);
     let mode = if !service && on_terminal() { Mode::Terminal } else { Mode::Service };
-    server::run(birth.split(mode, measures).0, activated, || {
+    let (config, options, _) = birth.split(mode, measures);
+    server::run(config, options, activated, || {
         activation::ready();
         // Nobody may be reading, and the agent serves all the same.
         let _ = if service { Ok(()) } else { print(&line) };
@@ -120,10 +125,10 @@ pub(super) fn daemon(mut birth: Birth, reporter: Reporter) {
         birth.places.log = Some(path);
         flush
     });
-    let (config, directory) = birth.split(Mode::Daemon, measures);
+    let (config, options, directory) = birth.split(Mode::Daemon, measures);
     let mut reporter = Some(reporter);
     let ready = || reporter.take().map(Reporter::ready).unwrap_or_default();
-    let served = server::run(config, None, ready);
+    let served = server::run(config, options, None, ready);
     if let Err(error) = &served {
         tracing::error!("{error}");
     }

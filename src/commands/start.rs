@@ -10,6 +10,7 @@ use super::serve::{self, Birth};
 use super::service::Situation;
 use super::way::{self, Forced, Notice, Way};
 use super::{forwarded, notice, own, print, say};
+use crate::agent::Options;
 use crate::cli::{Level, SecretMemory, Shell, Start};
 use crate::error::Error;
 use crate::platform::activation;
@@ -140,7 +141,8 @@ pub(super) fn birth(options: &Start, places: Places, lock: InstanceLock) -> Resu
     let program = Program::current(options.trust_own_binary)
         .map_err(|error| Error::io("find this program's own file", error))?;
     let (level, secret_memory) = (Level::choose(options.log)?, wish(options.secret_memory));
-    Ok(Birth { places, lock, level, secret_memory, program, own: None })
+    let options = Options::default();
+    Ok(Birth { places, lock, level, secret_memory, options, program, own: None })
 }
 
 /// Hibernation is not taken from a machine that can do it, unless the user says so.

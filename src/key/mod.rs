@@ -18,7 +18,7 @@ mod state;
 mod verify;
 
 pub use import::{Imported, import};
-pub use sign::{Cost, SignError};
+pub use sign::{Cost, Means, SignError};
 pub use verify::verify;
 
 use std::sync::OnceLock;
@@ -64,14 +64,22 @@ impl Algorithm {
 /// A private key under the vault's wrapping key.
 pub struct Key {
     algorithm: Algorithm,
-    record: Record,
-    /// An RSA key as AWS-LC has it, where the vault lets it stay between signatures.
-    kept: OnceLock<rsa::Rsa>,
+    held: Held,
+}
+
+/// Where the private half is.
+enum Held {
+    /// Here.
+    Sealed {
+        record: Record,
+        /// An RSA key as AWS-LC has it, where the vault lets it stay between signatures.
+        kept: OnceLock<rsa::Rsa>,
+    },
 }
 
 impl Key {
     fn new(algorithm: Algorithm, record: Record) -> Self {
-        Self { algorithm, record, kept: OnceLock::new() }
+        Self { algorithm, held: Held::Sealed { record, kept: OnceLock::new() } }
     }
 
     /// What it signs with.

@@ -2,10 +2,11 @@
 #![forbid(unsafe_code)]
 
 use super::rsa::{Hash, Rsa};
-use super::{Algorithm, Key};
+use super::{Algorithm, Held, Key};
 use super::{ecdsa, ed25519};
 use crate::message::{Curve, put_string};
-use crate::vault::{Vault, VaultError};
+use crate::vault::{Record, Vault, VaultError};
+use std::sync::OnceLock;
 
 /// Flag of a sign request: RSA with SHA-256. It wins where both are set, as in OpenSSH.
 const RSA_SHA2_256: u32 = 2;
@@ -38,9 +39,22 @@ pub enum Cost {
     Huge,
 }
 
+/// What makes a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Means {
+    /// This process, at that cost: [`Key::sign`].
+    Here(Cost),
+}
+
 impl Key {
-    /// What a signature with this key costs.
-    pub fn cost(&self) -> Cost {
+    /// What makes a signature with this key.
+    pub fn means(&self) -> Means {
+        match self.held {
+            Held::Sealed { .. } => Means::Here(self.cost()),
+        }
+    }
+
+    fn cost(&self) -> Cost {
         match self.algorithm {
             Algorithm::Ed25519 | Algorithm::Ecdsa(_) => Cost::Small,
             Algorithm::Rsa { bits } if bits > HUGE_RSA_BITS => Cost::Huge,
@@ -54,36 +68,42 @@ impl Key {
     /// # Errors
     /// [`SignError`]; nothing is known of the signature then.
     pub fn sign(&self, vault: &Vault, data: &[u8], flags: u32) -> Result<Vec<u8>, SignError> {
+        let Held::Sealed { record, kept } = &self.held;
         let blob = match self.algorithm {
-            Algorithm::Ed25519 => vault.open(&self.record, |secret| sign_ed25519(secret, data))?,
-            Algorithm::Ecdsa(curve) => vault.open(&self.record, |secret| sign_ecdsa(curve, secret, data))?,
-            Algorithm::Rsa { .. } => self.sign_rsa(vault, data, flags)?,
+            Algorithm::Ed25519 => vault.open(record, |secret| sign_ed25519(secret, data))?,
+            Algorithm::Ecdsa(curve) => vault.open(record, |secret| sign_ecdsa(curve, secret, data))?,
+            Algorithm::Rsa { .. } => sign_rsa((record, kept), vault, data, flags)?,
         };
         blob.ok_or(SignError::Refused)
     }
+}
 
-    fn sign_rsa(&self, vault: &Vault, data: &[u8], flags: u32) -> Result<Option<Vec<u8>>, VaultError> {
-        let (name, hash) = if flags & RSA_SHA2_256 != 0 {
-            ("rsa-sha2-256", Hash::Sha256)
-        } else if flags & RSA_SHA2_512 != 0 {
-            ("rsa-sha2-512", Hash::Sha512)
-        } else {
-            ("ssh-rsa", Hash::Sha1)
-        };
-        let signature = match self.kept.get() {
-            Some(rsa) => rsa.sign(data, hash),
-            None => vault.open(&self.record, |record| {
-                let rsa = Rsa::from_record(record)?;
-                let signature = rsa.sign(data, hash);
-                if vault.may_keep() {
-                    // Another thread may have kept its own meanwhile; either is as good.
-                    let _ = self.kept.set(rsa);
-                }
-                signature
-            })?,
-        };
-        Ok(signature.map(|signature| signature_blob(name, &signature)))
-    }
+fn sign_rsa(
+    (record, kept): (&Record, &OnceLock<Rsa>),
+    vault: &Vault,
+    data: &[u8],
+    flags: u32,
+) -> Result<Option<Vec<u8>>, VaultError> {
+    let (name, hash) = if flags & RSA_SHA2_256 != 0 {
+        ("rsa-sha2-256", Hash::Sha256)
+    } else if flags & RSA_SHA2_512 != 0 {
+        ("rsa-sha2-512", Hash::Sha512)
+    } else {
+        ("ssh-rsa", Hash::Sha1)
+    };
+    let signature = match kept.get() {
+        Some(rsa) => rsa.sign(data, hash),
+        None => vault.open(record, |record| {
+            let rsa = Rsa::from_record(record)?;
+            let signature = rsa.sign(data, hash);
+            if vault.may_keep() {
+                // Another thread may have kept its own meanwhile; either is as good.
+                let _ = kept.set(rsa);
+            }
+            signature
+        })?,
+    };
+    Ok(signature.map(|signature| signature_blob(name, &signature)))
 }
 
 fn signature_blob(name: &str, signature: &[u8]) -> Vec<u8> {

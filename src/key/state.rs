@@ -1,7 +1,7 @@
 //! A private key on its way into the next program: what it is, and its record, sealed as it lies in memory.
 #![forbid(unsafe_code)]
 
-use super::{Algorithm, Key};
+use super::{Algorithm, Held, Key};
 use crate::message::{Curve, DecodeError, Reader, put_string, put_u32};
 use crate::vault::Record;
 
@@ -23,7 +23,8 @@ impl Key {
                 put_u32(out, u32::try_from(bits).unwrap_or(u32::MAX));
             }
         }
-        let (nonce, sealed) = self.record.parts();
+        let Held::Sealed { record, .. } = &self.held;
+        let (nonce, sealed) = record.parts();
         put_string(out, nonce);
         put_string(out, sealed);
     }
@@ -51,6 +52,7 @@ impl Key {
 
     /// Whether the record opens in `vault`, which it does where nothing was changed on its way.
     pub fn opens(&self, vault: &crate::vault::Vault) -> bool {
-        vault.open(&self.record, |_| ()).is_ok()
+        let Held::Sealed { record, .. } = &self.held;
+        vault.open(record, |_| ()).is_ok()
     }
 }

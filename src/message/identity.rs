@@ -1,10 +1,10 @@
-//! The keys that a client hands over, and the constraints it sets on them (RFC 9987 sections 3.2 and 5).
+//! The keys that a client hands over (RFC 9987 section 3.2).
 //!
 //! The forms differ by type: a plain key brings its public half in fields, a certificate brings it inside
 //! the certificate. Numbers stay as they stand on the wire; `key` reads them.
 #![forbid(unsafe_code)]
 
-use super::{DecodeError, Reader, number, printable, put_string, put_u32};
+use super::{Constraint, DecodeError, Reader, number, printable, put_string};
 
 /// The curves of RFC 5656 that OpenSSH uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,15 +113,6 @@ pub enum PrivateKey<'f> {
     Rsa { public: RsaPublic<'f>, d: &'f [u8], iqmp: &'f [u8], p: &'f [u8], q: &'f [u8] },
 }
 
-/// What a client demands of a key's use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Constraint {
-    /// Seconds from now until the key is forgotten; 0 forgets it at once.
-    Lifetime(u32),
-    /// Each use is to be confirmed by a person.
-    Confirm,
-}
-
 /// A request to hold a key.
 pub struct AddIdentity<'f> {
     /// It came as the message that announces constraints. OpenSSH reads them on both.
@@ -131,22 +122,14 @@ pub struct AddIdentity<'f> {
     /// Free text, of any encoding.
     pub comment: &'f [u8],
     /// In the order they came, each kind once.
-    pub constraints: Vec<Constraint>,
+    pub constraints: Vec<Constraint<'f>>,
 }
 
 impl<'f> AddIdentity<'f> {
     pub(super) fn decode(reader: &mut Reader<'f>, constrained: bool) -> Result<Self, DecodeError> {
         let key = PrivateKey::decode(reader)?;
         let comment = reader.string()?;
-        let mut constraints = Vec::new();
-        while !reader.is_empty() {
-            let constraint = decode_constraint(reader)?;
-            let kind = std::mem::discriminant(&constraint);
-            if constraints.iter().any(|c| std::mem::discriminant(c) == kind) {
-                return Err(DecodeError::DoubledConstraint);
-            }
-            constraints.push(constraint);
-        }
+        let constraints = Constraint::decode_all(reader)?;
         Ok(Self { constrained, key, comment, constraints })
     }
 
@@ -154,25 +137,7 @@ impl<'f> AddIdentity<'f> {
         out.push(if self.constrained { number::ADD_ID_CONSTRAINED } else { number::ADD_IDENTITY });
         self.key.encode(out);
         put_string(out, self.comment);
-        for constraint in &self.constraints {
-            match constraint {
-                Constraint::Lifetime(seconds) => {
-                    out.push(number::CONSTRAIN_LIFETIME);
-                    put_u32(out, *seconds);
-                }
-                Constraint::Confirm => out.push(number::CONSTRAIN_CONFIRM),
-            }
-        }
-    }
-}
-
-/// Fails closed: a constraint that is not known cannot be kept, so the key is refused.
-fn decode_constraint(reader: &mut Reader<'_>) -> Result<Constraint, DecodeError> {
-    match reader.u8()? {
-        number::CONSTRAIN_LIFETIME => Ok(Constraint::Lifetime(reader.u32()?)),
-        number::CONSTRAIN_CONFIRM => Ok(Constraint::Confirm),
-        number::CONSTRAIN_EXTENSION => Err(DecodeError::UnknownConstraint(printable(reader.string()?))),
-        unknown => Err(DecodeError::UnknownConstraint(unknown.to_string())),
+        self.constraints.iter().for_each(|constraint| constraint.encode(out));
     }
 }
 

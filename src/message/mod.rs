@@ -6,15 +6,19 @@
 //! Must never: read past the frame, allocate by a length that a peer announced, keep a secret.
 #![forbid(unsafe_code)]
 
+mod constraint;
 mod identity;
 mod reader;
 mod reply;
 mod request;
+mod token;
 
-pub use identity::{AddIdentity, CERTIFICATE, Constraint, Curve, EcdsaPublic, PrivateKey, RsaPublic};
+pub use constraint::{ASSOCIATED_CERTS, Constraint, RESTRICT_DESTINATION, SK_PROVIDER};
+pub use identity::{AddIdentity, CERTIFICATE, Curve, EcdsaPublic, PrivateKey, RsaPublic};
 pub use reader::{Reader, put_mpint, put_string, put_u32, put_u64};
 pub use reply::{Listed, Reply};
 pub use request::Request;
+pub use token::AddToken;
 
 /// Message numbers (RFC 9987 section 6.1).
 pub mod number {
@@ -48,7 +52,13 @@ pub fn carries_secret(message_type: u8) -> bool {
     use number::*;
     matches!(
         message_type,
-        ADD_IDENTITY | ADD_SMARTCARD_KEY | LOCK | UNLOCK | ADD_ID_CONSTRAINED | ADD_SMARTCARD_KEY_CONSTRAINED
+        ADD_IDENTITY
+            | ADD_SMARTCARD_KEY
+            | REMOVE_SMARTCARD_KEY
+            | LOCK
+            | UNLOCK
+            | ADD_ID_CONSTRAINED
+            | ADD_SMARTCARD_KEY_CONSTRAINED
     )
 }
 

@@ -1,7 +1,7 @@
 //! Requests: what a client may ask (RFC 9987 section 3).
 #![forbid(unsafe_code)]
 
-use super::{AddIdentity, DecodeError, Reader, number, put_string, put_u32};
+use super::{AddIdentity, AddToken, DecodeError, Reader, number, put_string, put_u32};
 
 /// One request, borrowing from its frame.
 pub enum Request<'f> {
@@ -21,6 +21,15 @@ pub enum Request<'f> {
     },
     /// Hold a key.
     Add(AddIdentity<'f>),
+    /// Use the keys of a token.
+    AddToken(AddToken<'f>),
+    /// Forget the keys of a token.
+    RemoveToken {
+        /// The library that speaks to it.
+        provider: &'f [u8],
+        /// Not looked at.
+        pin: &'f [u8],
+    },
     /// Forget the key that `blob` names.
     Remove {
         /// The public key, opaque.
@@ -64,6 +73,11 @@ impl<'f> Request<'f> {
             }
             number::ADD_IDENTITY => Self::Add(AddIdentity::decode(&mut reader, false)?),
             number::ADD_ID_CONSTRAINED => Self::Add(AddIdentity::decode(&mut reader, true)?),
+            number::ADD_SMARTCARD_KEY => Self::AddToken(AddToken::decode(&mut reader, false)?),
+            number::ADD_SMARTCARD_KEY_CONSTRAINED => Self::AddToken(AddToken::decode(&mut reader, true)?),
+            number::REMOVE_SMARTCARD_KEY => {
+                Self::RemoveToken { provider: reader.string()?, pin: reader.string()? }
+            }
             number::REMOVE_IDENTITY => Self::Remove { blob: reader.string()? },
             number::REMOVE_ALL_RSA_IDENTITIES => Self::RemoveAll { ssh1: true },
             number::REMOVE_ALL_IDENTITIES => Self::RemoveAll { ssh1: false },
@@ -90,6 +104,11 @@ impl<'f> Request<'f> {
                 put_u32(out, *flags);
             }
             Self::Add(add) => add.encode(out),
+            Self::AddToken(add) => add.encode(out),
+            Self::RemoveToken { provider, pin } => {
+                put_named(out, number::REMOVE_SMARTCARD_KEY, provider);
+                put_string(out, pin);
+            }
             Self::Remove { blob } => put_named(out, number::REMOVE_IDENTITY, blob),
             Self::RemoveAll { ssh1: true } => out.push(number::REMOVE_ALL_RSA_IDENTITIES),
             Self::RemoveAll { ssh1: false } => out.push(number::REMOVE_ALL_IDENTITIES),

@@ -6,7 +6,7 @@
 //! Must never: hand a descriptor to a program whose file can change meanwhile.
 #![forbid(unsafe_code)]
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
@@ -105,12 +105,14 @@ pub fn execute(image: &OwnedFd, handed: &Handed<'_>) -> io::Error {
     failed.into()
 }
 
+/// Whether a variable must not pass from the agent to another program.
+pub(super) fn is_dangerous(name: &OsStr) -> bool {
+    DANGEROUS.iter().any(|dangerous| name.as_encoded_bytes().starts_with(dangerous.as_bytes()))
+}
+
 /// This program's environment but for what is [`DANGEROUS`].
 fn environment() -> Vec<OsString> {
-    let harmless = |name: &OsString| {
-        !DANGEROUS.iter().any(|dangerous| name.as_encoded_bytes().starts_with(dangerous.as_bytes()))
-    };
-    std::env::vars_os().filter(|(name, _)| harmless(name)).map(setting).collect()
+    std::env::vars_os().filter(|(name, _)| !is_dangerous(name)).map(setting).collect()
 }
 
 /// Takes the descriptors of these numbers, which a predecessor handed down; no program gets them from here on.

@@ -23,7 +23,12 @@ impl Life {
     /// That of this process. Programs that it executes later are the same life.
     #[must_use]
     pub fn own() -> Self {
-        let pid = std::process::id();
+        Self::of(std::process::id())
+    }
+
+    /// That of a child which was not waited for yet: its number cannot mean another process.
+    #[must_use]
+    pub fn of(pid: u32) -> Self {
         Self { pid, descriptor: open(pid), began: began(pid) }
     }
 

@@ -4,6 +4,7 @@
 //! Nothing here decides about keys, and nothing here reads a message. System calls that need `unsafe` are in `unix` and `linux` alone.
 
 pub mod activation;
+pub mod child;
 pub mod clock;
 pub mod directory;
 pub mod executable;

@@ -74,6 +74,19 @@ pub(super) fn keep_open(command: &mut Command, descriptors: Vec<RawFd>) {
     unsafe { command.pre_exec(keep) };
 }
 
+/// Gives the program that `command` runs the signals as any program expects them, and no core dump.
+///
+/// The runtime unblocks all of them and gives SIGPIPE its meaning back; XFSZ is ignored in the agent (see
+/// [`reset_signals`]), and what is ignored stays so.
+pub(super) fn default_signals(command: &mut Command) {
+    let set = || {
+        // SAFETY: the default action installs no handler.
+        unsafe { signal(Signal::SIGXFSZ, SigHandler::SigDfl) }.map(drop).map_err(io::Error::from)
+    };
+    // SAFETY: between fork and exec it makes a system call alone: no memory is taken, no lock.
+    unsafe { command.pre_exec(set) };
+}
+
 /// Takes a descriptor that came with the program's start.
 pub(super) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: a system call without pointers; it fails where there is no such descriptor.

@@ -13,7 +13,7 @@ use interprocess::local_socket::traits::tokio::Listener as _;
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::sync::Semaphore;
 
-use super::{Shared, answer, control};
+use super::{Client, Shared, answer, control};
 use crate::agent::Session;
 use crate::frame;
 use crate::platform::socket::{self, Peer};
@@ -83,6 +83,7 @@ async fn next(listener: &Listener) -> (Stream, Peer) {
 /// One client, from its first message to its last.
 async fn serve(shared: &Arc<Shared>, mut stream: Stream, peer: Peer) {
     let mut session = Session::new(peer.to_string());
+    let client = Client { peer };
     let mut closing = shared.restart.closing(&stream);
     tracing::info!(peer = %session, "connected");
     loop {
@@ -95,7 +96,7 @@ async fn serve(shared: &Arc<Shared>, mut stream: Stream, peer: Peer) {
             }
         };
         closing.heard();
-        let reply = answer::answer(shared, &mut session, message).await;
+        let reply = answer::answer(shared, &client, &mut session, message).await;
         if let Err(error) = frame::write(&mut stream, &reply.to_frame()).await {
             tracing::info!(peer = %session, "connection closed: {error}");
             break;

@@ -5,33 +5,49 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use super::{Shared, unlock};
+use super::{Client, Shared, asking, unlock};
 use crate::agent::{Outcome, PasswordHash, Permit, Refusal, Session};
-use crate::key::{self, Cost};
+use crate::key::{self, Cost, Means};
 use crate::message::{Reply, Request};
 use crate::platform::clock;
 use crate::vault::SecretBuf;
 
 /// Answers one message. Whatever goes wrong, the answer is FAILURE and the next request is served.
-pub(super) async fn answer(shared: &Arc<Shared>, session: &mut Session, message: SecretBuf) -> Reply {
+pub(super) async fn answer(
+    shared: &Arc<Shared>,
+    client: &Client,
+    session: &mut Session,
+    message: SecretBuf,
+) -> Reply {
     let request = match Request::decode(&message) {
         Ok(request) => request,
         Err(error) => return shared.agent().note(session, Refusal::Message(error)),
     };
-    let mut outcome = shared.agent().handle(session, &request, clock::now());
+    let mut outcome = shared.agent().handle(session, &request, None, clock::now());
+    let mut consent = None;
+    if let Outcome::Ask(question) = outcome {
+        consent = match asking::confirm(shared, client, session, &question).await {
+            Ok(()) => Some(question.granted()),
+            Err(refusal) => return shared.agent().note(session, refusal),
+        };
+        // Decided anew: a lock, removal or expiry meanwhile wins.
+        outcome = shared.agent().handle(session, &request, consent.as_ref(), clock::now());
+    }
     let mut _turn = None;
-    if matches!(&outcome, Outcome::Sign(permit) if permit.cost() == Cost::Huge) {
+    if matches!(&outcome, Outcome::Sign(permit) if permit.means() == Means::Here(Cost::Huge)) {
         _turn = shared.huge.acquire().await.ok();
-        // Decided anew: the wait may have been long, and a lock, removal or expiry meanwhile wins.
-        outcome = shared.agent().handle(session, &request, clock::now());
+        outcome = shared.agent().handle(session, &request, consent.as_ref(), clock::now());
     }
     match outcome {
         Outcome::Reply(reply) => reply,
+        // The key was added again while the question was open: it is another one.
+        Outcome::Ask(_) => shared.agent().note(session, Refusal::NoSuchKey),
         Outcome::Sign(permit) => match request {
             Request::Sign { data, .. } => sign(shared, session, permit, data).await,
             _ => Reply::Failure,
         },
         Outcome::Import => import(shared, session, message).await,
+        Outcome::AddToken | Outcome::RemoveToken => shared.agent().note(session, Refusal::NoTokens),
         Outcome::Lock => lock(shared, session, message).await,
         Outcome::Unlock(_) => unlock::unlock(shared, session, message).await,
     }
@@ -39,9 +55,9 @@ pub(super) async fn answer(shared: &Arc<Shared>, session: &mut Session, message:
 
 async fn sign(shared: &Arc<Shared>, session: &Session, permit: Permit, data: &[u8]) -> Reply {
     let key = permit.fingerprint().to_owned();
-    let signed = match permit.cost() {
-        Cost::Small => Ok(permit.sign(&shared.vault, data)),
-        Cost::Large | Cost::Huge => {
+    let signed = match permit.means() {
+        Means::Here(Cost::Small) => Ok(permit.sign(&shared.vault, data)),
+        Means::Here(Cost::Large | Cost::Huge) => {
             let (vault, data) = (Arc::clone(&shared.vault), data.to_vec());
             spawn_blocking(move || permit.sign(&vault, &data)).await
         }

@@ -8,8 +8,11 @@
 
 mod accept;
 mod answer;
+mod asking;
+mod client;
 mod control;
 mod expiry;
+mod provider;
 mod restart;
 mod signals;
 mod sockets;
@@ -27,7 +30,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore};
 use tracing::level_filters::LevelFilter;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Options};
 use crate::control::{Measure, State};
 use crate::error::Error;
 use crate::frame::Intake;
@@ -37,6 +40,7 @@ use crate::platform::lock::InstanceLock;
 use crate::platform::paths::Places;
 use crate::platform::{BoundSocket, activation};
 use crate::vault::{Kind, Vault, Wish};
+use client::Client;
 use restart::Restart;
 use sockets::Files;
 
@@ -122,12 +126,17 @@ impl Shared {
 ///
 /// # Errors
 /// [`Error`], where it could not begin; nothing is left behind then.
-pub fn run(config: Config, activated: Option<BoundSocket>, ready: impl FnOnce()) -> Result<(), Error> {
+pub fn run(
+    config: Config,
+    options: Options,
+    activated: Option<BoundSocket>,
+    ready: impl FnOnce(),
+) -> Result<(), Error> {
     let vault = Vault::new(config.secret_memory)
         .map_err(|error| Error::io("make secret memory", std::io::Error::other(error)))?;
     let sockets = Sockets::bind(&config, activated)?;
     config.lock.record(&config.places.socket);
-    serve_all(Shared::new(config, sockets, vault, Agent::new(), SystemTime::now(), 0), ready)
+    serve_all(Shared::new(config, sockets, vault, Agent::new(options), SystemTime::now(), 0), ready)
 }
 
 /// Goes on with the state of a predecessor, whose place in this process this program has taken.

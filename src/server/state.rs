@@ -24,7 +24,7 @@ use crate::platform::paths::Places;
 use crate::vault::{Passage, Vault, VaultError, Wish};
 
 /// Version of the encoding: it grows with every change to it, the agent's and the keys' included.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 const MAGIC: &[u8; 8] = b"myagent\n";
 

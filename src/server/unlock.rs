@@ -42,7 +42,7 @@ pub(super) async fn unlock(shared: &Arc<Shared>, session: &mut Session, message:
     tokio::time::sleep(delay).await;
     // Decided anew: another password may have opened the lock meanwhile.
     let hash = match Request::decode(&message) {
-        Ok(request) => match shared.agent().handle(session, &request, clock::now()) {
+        Ok(request) => match shared.agent().handle(session, &request, None, clock::now()) {
             Outcome::Unlock(hash) => hash,
             Outcome::Reply(reply) => return reply,
             _ => return Reply::Failure,

@@ -1,7 +1,7 @@
 //! A state on its way, whole and damaged.
 
 use super::*;
-use crate::agent::{Moment, Session};
+use crate::agent::{FingerprintHash, Moment, Options, Session};
 use crate::message::put_string;
 use crate::platform::lock::Attempt;
 use crate::server::Config;
@@ -21,7 +21,13 @@ fn shared(directory: &std::path::Path) -> Arc<Shared> {
     let config =
         Config { places, mode, measures: Vec::new(), secret_memory, lock, program, level, ends_with: None };
     let sockets = Sockets::bind(&config, None).unwrap();
-    let (vault, mut agent) = (Arc::new(Vault::new(secret_memory).unwrap()), Agent::new());
+    let options = Options {
+        default_lifetime: Some(Duration::from_secs(9)),
+        allow_remote_admin: true,
+        fingerprint: FingerprintHash::Md5,
+        ..Options::default()
+    };
+    let (vault, mut agent) = (Arc::new(Vault::new(secret_memory).unwrap()), Agent::new(options));
     let public = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap().public_key().as_ref().to_vec();
     let mut add = vec![25];
     let private = [&[7; 32], &public[..]].concat();
@@ -45,6 +51,8 @@ fn a_state_is_taken_whole_and_unchanged_or_not_at_all() {
     let whole = shared.save().unwrap();
     let (head, _, agent) = load(&whole, shared.vault.passage().unwrap()).ok().unwrap();
     assert!(agent.is_locked() && agent.key_count() == 1 && agent.refusals().iter().count() == 1);
+    assert_eq!(agent.options(), shared.agent().options());
+    assert!(agent.options().allow_remote_admin && *agent.options() != Options::default());
     assert_eq!((head.handovers, head.places.socket), (1, shared.config.places.socket.clone()));
     // In the same vault: a new one each time would take a minute.
     let take = |bytes: &[u8]| read(bytes, |_| Ok(&*shared.vault)).map(drop);

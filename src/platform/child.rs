@@ -1,0 +1,141 @@
+//! Programs that the agent runs for itself: what asks a person, what speaks to a token.
+//!
+//! Guarantees: such a program has signals as any program expects them, a process group of its own, no descriptor of the
+//! agent's but those it is given, and nothing in its environment that would make it load foreign code or take itself
+//! for the service; it has ended, with its group, when its [`Helper`] is dropped, and when the agent ends by itself.
+//! Must never be waited for on a thread that serves connections, but for the moment after it was killed.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::net::unix::pipe::{Receiver, Sender};
+
+use super::life::Life;
+use super::{handover, unix};
+
+/// A running program.
+#[derive(Debug)]
+pub struct Helper {
+    child: Child,
+    life: Life,
+}
+
+impl Helper {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// The system's, where it cannot be run.
+    pub fn spawn(command: &mut Command) -> io::Result<Self> {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| handover::is_dangerous(name)) {
+            command.env_remove(name);
+        }
+        command.env_remove("NOTIFY_SOCKET").process_group(0);
+        unix::default_signals(command);
+        let child = command.spawn()?;
+        let life = Life::of(child.id());
+        Ok(Self { child, life })
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The other end of its standard input, where that is a pipe and was not taken before.
+    ///
+    /// # Errors
+    /// `BrokenPipe` where there is none. Needs a tokio runtime.
+    pub fn stdin(&mut self) -> io::Result<Sender> {
+        let end = self.child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        Sender::from_owned_fd(OwnedFd::from(end))
+    }
+
+    /// The other end of its standard output.
+    ///
+    /// # Errors
+    /// As for [`Helper::stdin`].
+    pub fn stdout(&mut self) -> io::Result<Receiver> {
+        let end = self.child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        Receiver::from_owned_fd(OwnedFd::from(end))
+    }
+
+    /// The other end of its standard error.
+    ///
+    /// # Errors
+    /// As for [`Helper::stdin`].
+    pub fn stderr(&mut self) -> io::Result<Receiver> {
+        let end = self.child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        Receiver::from_owned_fd(OwnedFd::from(end))
+    }
+
+    /// Waits for its end. May be called again, and dropped half-way.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
+        self.life.ended().await;
+        self.child.wait()
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        // The group keeps its number until its leader was waited for.
+        if let (Ok(None), Ok(group)) = (self.child.try_wait(), i32::try_from(self.child.id())) {
+            let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Stdio;
+    use std::time::{Duration, Instant};
+    use tokio::io::AsyncReadExt;
+
+    #[tokio::test]
+    async fn it_is_heard_and_its_end_is_seen() {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "grep SigBlk /proc/self/status; exit 7"]).stdin(Stdio::null());
+        let mut helper = Helper::spawn(command.stdout(Stdio::piped())).unwrap();
+        let mut said = String::new();
+        helper.stdout().unwrap().read_to_string(&mut said).await.unwrap();
+        assert_eq!(said, "SigBlk:\t0000000000000000\n");
+        assert_eq!(helper.ended().await.unwrap().code(), Some(7));
+        assert_eq!(helper.ended().await.unwrap().code(), Some(7));
+    }
+
+    #[tokio::test]
+    async fn it_ends_with_its_group() {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "sleep 1000 & echo $!; wait"]).stdin(Stdio::null());
+        let mut helper = Helper::spawn(command.stdout(Stdio::piped())).unwrap();
+        let mut line = Vec::new();
+        let mut output = helper.stdout().unwrap();
+        while line.last() != Some(&b'\n') {
+            line.push(output.read_u8().await.unwrap());
+        }
+        let grandchild: i32 = String::from_utf8(line).unwrap().trim().parse().unwrap();
+        let ours = Pid::from_raw(i32::try_from(helper.pid()).unwrap());
+        drop(helper);
+        let end = Instant::now() + Duration::from_secs(60);
+        // A zombie counts as ended: who reaps an orphan is not ours to say.
+        let lives = |pid: i32| {
+            std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+        };
+        while lives(grandchild) {
+            assert!(Instant::now() < end, "it is still there");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(nix::sys::signal::kill(ours, None).is_err());
+    }
+}

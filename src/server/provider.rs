@@ -1,0 +1,55 @@
+//! Libraries that requests name: which of them may be loaded.
+//!
+//! Guarantees: what is allowed is the file's real path, every symbolic link resolved. Must never load one: that is done
+//! in another process.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::agent::{Options, Refusal, list_matches};
+
+#[allow(dead_code)] // until there are providers
+/// The real path of the library at `path`, where the agent was started with a list that allows it.
+///
+/// # Errors
+/// [`Refusal::Provider`].
+pub(super) fn allowed(options: &Options, path: &[u8]) -> Result<PathBuf, Refusal> {
+    let named = Path::new(OsStr::from_bytes(path));
+    let refused = |why: &str| Refusal::Provider(format!("{}: {why}", path.escape_ascii()));
+    if !named.is_absolute() {
+        return Err(refused("it must be named by an absolute path"));
+    }
+    let real = named.canonicalize().map_err(|error| refused(&error.to_string()))?;
+    if !list_matches(&options.providers, real.as_os_str().as_bytes()) {
+        return Err(refused("it is not on the list of those that may be loaded"));
+    }
+    Ok(real)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_resolved_before_the_list_is_asked() {
+        let directory = tempfile::tempdir().unwrap();
+        let inside = directory.path().canonicalize().unwrap().join("inside");
+        std::fs::create_dir(&inside).unwrap();
+        let (library, outside) = (inside.join("a.so"), directory.path().join("b.so"));
+        std::fs::write(&library, "").unwrap();
+        std::fs::write(&outside, "").unwrap();
+        let (into, out) = (directory.path().join("into.so"), inside.join("out.so"));
+        std::os::unix::fs::symlink(&library, &into).unwrap();
+        std::os::unix::fs::symlink(&outside, &out).unwrap();
+        let options = Options { providers: format!("{}/*", inside.display()), ..Options::default() };
+        let verdict = |path: &Path| allowed(&options, path.as_os_str().as_bytes()).ok();
+        assert_eq!(verdict(&library), Some(library.clone()));
+        assert_eq!(verdict(&into), Some(library));
+        assert_eq!(verdict(&out), None);
+        assert_eq!(verdict(&outside), None);
+        assert_eq!(verdict(&inside.join("missing.so")), None);
+        assert_eq!(verdict(Path::new("inside/a.so")), None);
+    }
+}
