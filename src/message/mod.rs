@@ -11,6 +11,7 @@ mod identity;
 mod reader;
 mod reply;
 mod request;
+mod signed;
 mod token;
 
 pub use constraint::{ASSOCIATED_CERTS, Constraint, RESTRICT_DESTINATION, SK_PROVIDER};
@@ -18,6 +19,7 @@ pub use identity::{AddIdentity, CERTIFICATE, Curve, EcdsaPublic, PrivateKey, Rsa
 pub use reader::{Reader, put_mpint, put_string, put_u32, put_u64};
 pub use reply::{Listed, Reply};
 pub use request::Request;
+pub use signed::{Signed, Userauth};
 pub use token::AddToken;
 
 /// Message numbers (RFC 9987 section 6.1).
