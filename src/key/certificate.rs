@@ -12,8 +12,8 @@ pub(super) struct Certificate<'f> {
     pub(super) key_type: &'f str,
     /// The fields of the certified key's public half, as the plain key has them after its type.
     pub(super) public: Vec<&'f [u8]>,
-    /// The authority's public key.
-    pub(super) authority: &'f [u8],
+    /// What the authority says of the key.
+    pub(super) statement: Statement<'f>,
     /// What the authority signed: all but the signature.
     pub(super) signed: &'f [u8],
     /// Its signature, not verified here.
@@ -29,17 +29,18 @@ impl<'f> Certificate<'f> {
         let key_type = full.strip_suffix(CERTIFICATE).ok_or(NO_TYPE)?;
         let fields = match key_type {
             "ssh-ed25519" => 1,
-            "ssh-rsa" => 2,
+            "ssh-rsa" | "sk-ssh-ed25519@openssh.com" => 2,
+            "sk-ecdsa-sha2-nistp256@openssh.com" => 3,
             _ if Curve::ALL.iter().any(|curve| curve.key_type() == key_type) => 2,
             _ => return Err(NO_TYPE),
         };
         let _nonce = reader.string()?;
         let public = (0..fields).map(|_| reader.string()).collect::<Result<_, _>>()?;
-        let authority = read_statement(&mut reader)?;
+        let statement = Statement::read(&mut reader)?;
         let signature = reader.string()?;
         reader.end()?;
         let signed = &blob[..blob.len() - signature.len() - 4];
-        Ok(Self { key_type, public, authority, signed, signature })
+        Ok(Self { key_type, public, statement, signed, signature })
     }
 
     /// The certified key as a plain public key.
@@ -51,25 +52,42 @@ impl<'f> Certificate<'f> {
     }
 }
 
-/// What the authority says of the key, read for its form alone, and the authority's own key.
-fn read_statement<'f>(reader: &mut Reader<'f>) -> Result<&'f [u8], DecodeError> {
-    let _serial = reader.bytes(8)?;
-    // For users or for hosts.
-    if !matches!(reader.u32()?, 1 | 2) {
-        return Err(DecodeError::Invalid("the certificate is for neither users nor hosts"));
+/// What an authority says of a key.
+pub(super) struct Statement<'f> {
+    /// For hosts, else for users.
+    pub(super) for_host: bool,
+    /// The names that it speaks of: a list of strings.
+    pub(super) principals: &'f [u8],
+    /// First second since 1970 of its time.
+    pub(super) valid_after: u64,
+    /// First second after its time.
+    pub(super) valid_before: u64,
+    /// Options that must be understood: a list of pairs.
+    pub(super) critical: &'f [u8],
+    /// The authority's public key.
+    pub(super) authority: &'f [u8],
+}
+
+impl<'f> Statement<'f> {
+    fn read(reader: &mut Reader<'f>) -> Result<Self, DecodeError> {
+        let _serial = reader.bytes(8)?;
+        let for_host = match reader.u32()? {
+            1 => false,
+            2 => true,
+            _ => return Err(DecodeError::Invalid("the certificate is for neither users nor hosts")),
+        };
+        let (_key_id, principals) = (reader.string()?, reader.string()?);
+        read_strings(principals, 1)?;
+        let (valid_after, valid_before) = (reader.u64()?, reader.u64()?);
+        let (critical, extensions, _reserved) = (reader.string()?, reader.string()?, reader.string()?);
+        read_strings(critical, 2)?;
+        read_strings(extensions, 2)?;
+        let authority = reader.string()?;
+        if Reader::new(authority).string()?.ends_with(CERTIFICATE.as_bytes()) {
+            return Err(DecodeError::Invalid("the certificate's authority is itself certified"));
+        }
+        Ok(Self { for_host, principals, valid_after, valid_before, critical, authority })
     }
-    let _key_id = reader.string()?;
-    read_strings(reader.string()?, 1)?;
-    let _valid_after_and_before = reader.bytes(16)?;
-    let (critical, extensions, _reserved) = (reader.string()?, reader.string()?, reader.string()?);
-    read_strings(critical, 2)?;
-    read_strings(extensions, 2)?;
-    let authority = reader.string()?;
-    let kind = Reader::new(authority).string()?;
-    if kind.ends_with(CERTIFICATE.as_bytes()) {
-        return Err(DecodeError::Invalid("the certificate's authority is itself certified"));
-    }
-    Ok(authority)
 }
 
 /// A list whose entries are so many strings each.
@@ -120,7 +138,10 @@ mod tests {
     fn texts_of_any_encoding_are_passed_over() {
         let blob = certificate(b"\xff\xfe", &string(b"\xc3\x28"), 1);
         let read = Certificate::read(&blob).unwrap();
-        assert_eq!((read.key_type, read.plain(), read.authority), ("ssh-ed25519", pair(1).1, &pair(2).1[..]));
+        assert_eq!(
+            (read.key_type, read.plain(), read.statement.authority),
+            ("ssh-ed25519", pair(1).1, &pair(2).1[..])
+        );
         assert!(may_be_signed(&read));
     }
 

@@ -18,7 +18,7 @@ use crate::message::{Curve, EcdsaPublic, PrivateKey, RsaPublic, put_mpint, put_s
 use crate::vault::{Record, Vault};
 
 /// RSA moduli that are accepted, in bits: OpenSSH's least, and the most that AWS-LC computes with.
-const RSA_BITS: std::ops::RangeInclusive<usize> = 1024..=16_384;
+pub(super) const RSA_BITS: std::ops::RangeInclusive<usize> = 1024..=16_384;
 
 /// Most bits of RSA's public exponent: AWS-LC's bound against keys that are slow to verify.
 const RSA_EXPONENT_BITS: usize = 33;

@@ -10,16 +10,19 @@ mod bignum;
 mod certificate;
 mod ecdsa;
 mod ed25519;
+mod host;
 mod import;
 mod number;
+mod public;
 mod rsa;
 mod sign;
 mod state;
 mod verify;
 
+pub use host::HostKey;
 pub use import::{Imported, import};
 pub use sign::{Cost, Means, SignError};
-pub use verify::verify;
+pub use verify::{is_public_key, verify};
 
 use std::sync::OnceLock;
 
