@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::Moment;
+use super::{Destinations, Moment, Session};
 use crate::key::Key;
 use crate::message::Listed;
 
@@ -27,8 +27,17 @@ pub struct Identity {
     pub expires: Option<Moment>,
     /// Each use is to be confirmed by a person.
     pub confirm: bool,
+    /// Where it may be used; anywhere without any.
+    pub destinations: Option<Arc<Destinations>>,
     /// The private half, sealed.
     pub key: Arc<Key>,
+}
+
+impl Identity {
+    /// Whether the connection sees the key. What it does not see is not there, for whatever it asks.
+    pub(super) fn is_shown_to(&self, session: &Session) -> bool {
+        self.destinations.as_ref().is_none_or(|destinations| destinations.show_to(session))
+    }
 }
 
 /// A place in the order of the list.
@@ -107,12 +116,12 @@ impl Keyring {
         self.identities.values()
     }
 
-    /// Blobs and comments in their order.
-    pub fn list(&self) -> Vec<Listed> {
+    /// Blobs and comments, in their order, of what the connection sees.
+    pub fn list(&self, session: &Session) -> Vec<Listed> {
         let listed = |identity: &Identity| Listed {
             blob: Arc::clone(&identity.blob),
             comment: Arc::clone(&identity.comment),
         };
-        self.identities().map(listed).collect()
+        self.identities().filter(|identity| identity.is_shown_to(session)).map(listed).collect()
     }
 }

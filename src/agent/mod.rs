@@ -6,7 +6,9 @@
 //! Must never: tell a peer why it was refused, or treat a refused key otherwise than an absent one.
 #![forbid(unsafe_code)]
 
+mod adding;
 mod consent;
+mod destination;
 mod keyring;
 mod lock;
 mod moment;
@@ -14,13 +16,16 @@ mod options;
 mod pattern;
 mod policy;
 mod refusal;
+mod remote;
 mod session;
 mod state;
 
+pub use adding::Constraints;
 pub use consent::{Consent, Question};
+pub use destination::Destinations;
 pub use keyring::{Identity, Keyring};
 pub use lock::PasswordHash;
-pub use moment::Moment;
+pub use moment::{Moment, WallTime};
 pub use options::{FingerprintHash, Options};
 pub use pattern::{list_matches, matches};
 pub use policy::Permit;
@@ -30,8 +35,8 @@ pub use session::Session;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::key::{self, Imported};
-use crate::message::{AddIdentity, Constraint, DecodeError, Reply, Request, printable};
+use crate::key;
+use crate::message::{DecodeError, Reply, Request, printable};
 use crate::vault::Vault;
 use lock::Lock;
 use policy::{Decision, Wanted};
@@ -47,7 +52,8 @@ pub enum Outcome {
     Sign(Permit),
     /// A person is to be asked first; then the request is handled again, with their consent.
     Ask(Question),
-    /// The key is to be checked and sealed ([`key::import`]), then [`Agent::insert`]ed.
+    /// The key is to be checked and sealed ([`key::import`]), its constraints read ([`Constraints::of_key`]), then
+    /// [`Agent::insert`]ed.
     Import,
     /// The token is to be opened and its keys looked for.
     AddToken,
@@ -90,11 +96,14 @@ impl Agent {
         now: Moment,
     ) -> Outcome {
         self.keyring.expire(now);
+        if let Err(refusal) = remote::check(session, request, &self.options) {
+            return self.refuse(session, refusal);
+        }
         if let Some(hash) = self.lock.hash() {
             return self.handle_locked(session, request, hash);
         }
         match request {
-            Request::List { .. } => Outcome::Reply(Reply::Identities(self.keyring.list())),
+            Request::List { .. } => Outcome::Reply(Reply::Identities(self.keyring.list(session))),
             Request::Sign { blob, data, flags } => {
                 self.sign(session, blob, &Wanted { data, flags: *flags, consent })
             }
@@ -136,7 +145,7 @@ impl Agent {
         let Some(identity) = self.keyring.find(blob) else {
             return self.refuse(session, Refusal::NoSuchKey);
         };
-        match policy::authorize(identity, wanted) {
+        match policy::authorize(identity, session, wanted) {
             Ok(Decision::Permit(permit)) => Outcome::Sign(permit),
             Ok(Decision::Ask(question)) => Outcome::Ask(question),
             Err(refusal) => self.refuse(session, refusal),
@@ -144,7 +153,8 @@ impl Agent {
     }
 
     fn remove(&mut self, session: &Session, blob: &[u8]) -> Outcome {
-        let Some(identity) = self.keyring.remove(blob) else {
+        let shown = self.keyring.find(blob).is_some_and(|identity| identity.is_shown_to(session));
+        let Some(identity) = shown.then(|| self.keyring.remove(blob)).flatten() else {
             return self.refuse(session, Refusal::NoSuchKey);
         };
         tracing::info!(peer = %session, key = %identity.fingerprint, "key removed");
@@ -162,42 +172,6 @@ impl Agent {
             self.note(session, refusal);
             Reply::ExtensionFailure
         }))
-    }
-
-    /// Takes a checked key in, or refuses it where the agent was locked meanwhile.
-    pub fn insert(
-        &mut self,
-        session: &Session,
-        add: &AddIdentity<'_>,
-        imported: Imported,
-        now: Moment,
-    ) -> Reply {
-        if self.lock.hash().is_some() {
-            return self.note(session, Refusal::Locked);
-        }
-        let Some(comment) = comment(add.comment) else {
-            return self.note(session, Refusal::Comment);
-        };
-        let lifetime = add.constraints.iter().find_map(|constraint| match constraint {
-            Constraint::Lifetime(seconds) => Some(Duration::from_secs((*seconds).into())),
-            _ => None,
-        });
-        if add.constraints.iter().any(|c| !matches!(c, Constraint::Lifetime(_) | Constraint::Confirm)) {
-            return self.note(session, Refusal::Unkept);
-        }
-        let identity = Identity {
-            added: 0,
-            comment,
-            expires: lifetime.map(|life| now + life),
-            confirm: add.constraints.contains(&Constraint::Confirm),
-            fingerprint: imported.fingerprint,
-            certificate: imported.certificate,
-            key: Arc::new(imported.key),
-            blob: imported.blob,
-        };
-        tracing::info!(peer = %session, key = %identity.fingerprint, lifetime = ?lifetime, "key added");
-        self.keyring.insert(identity);
-        Reply::Success
     }
 
     /// Locks, unless another lock came first.
@@ -284,10 +258,13 @@ impl Agent {
                 permit.sign(vault, data).map_or(Reply::Failure, Reply::Signature)
             }
             (Outcome::Ask(question), _) => self.note(session, Refusal::NoWayToAsk(question.fingerprint)),
-            (Outcome::Import, Request::Add(add)) => match key::import(&add.key, vault) {
-                Ok(imported) => self.insert(session, add, imported, now),
-                Err(error) => self.note(session, Refusal::Key(error)),
-            },
+            (Outcome::Import, Request::Add(add)) => {
+                match (Constraints::of_key(add), key::import(&add.key, vault)) {
+                    (Ok(constraints), Ok(imported)) => self.insert(session, add, constraints, imported, now),
+                    (Err(refusal), _) => self.note(session, refusal),
+                    (_, Err(error)) => self.note(session, Refusal::Key(error)),
+                }
+            }
             (Outcome::Lock, Request::Lock { password }) => match PasswordHash::new(password) {
                 Some(hash) => self.finish_lock(session, hash),
                 None => Reply::Failure,
@@ -299,12 +276,6 @@ impl Agent {
         };
         reply.to_frame()
     }
-}
-
-/// A comment as OpenSSH takes it: any bytes, without a NUL but for one that ends it.
-fn comment(bytes: &[u8]) -> Option<Arc<[u8]>> {
-    let bytes = bytes.strip_suffix(&[0]).unwrap_or(bytes);
-    (!bytes.contains(&0)).then(|| bytes.into())
 }
 
 #[cfg(test)]

@@ -22,3 +22,8 @@ impl Add<Duration> for Moment {
         Self(self.0.saturating_add(duration))
     }
 }
+
+/// Seconds since 1970, by the calendar: what certificates are dated in, and nothing else here. It can be set back,
+/// so no key's life hangs on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WallTime(pub u64);

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::{Consent, Identity, Question, Refusal};
+use super::{Consent, Identity, Question, Refusal, Session};
 use crate::key::{Key, Means, SignError};
 use crate::vault::Vault;
 
@@ -67,10 +67,23 @@ pub(super) struct Wanted<'r> {
 }
 
 /// Decides on the use of a key.
-pub(super) fn authorize(identity: &Identity, wanted: &Wanted<'_>) -> Result<Decision, Refusal> {
+pub(super) fn authorize(
+    identity: &Identity,
+    session: &Session,
+    wanted: &Wanted<'_>,
+) -> Result<Decision, Refusal> {
     let Wanted { data, flags, consent } = *wanted;
+    // Where it may be used, and for which user there.
+    let user = match &identity.destinations {
+        Some(destinations) => Some(
+            destinations
+                .permit(session, &identity.blob, data)
+                .map_err(|reason| Refusal::Destination { key: identity.fingerprint.clone(), reason })?,
+        ),
+        None => None,
+    };
     if identity.confirm && !consent.is_some_and(|consent| consent.serves(identity, data, flags)) {
-        return Ok(Decision::Ask(Question::new(identity, None, data, flags)));
+        return Ok(Decision::Ask(Question::new(identity, user, data, flags)));
     }
     let key = Arc::clone(&identity.key);
     Ok(Decision::Permit(Permit { key, fingerprint: identity.fingerprint.clone(), flags }))

@@ -40,9 +40,26 @@ pub enum Refusal {
     /// Nobody can be asked.
     #[error("key {0} must be confirmed, and there is no way to ask")]
     NoWayToAsk(String),
-    /// A constraint that cannot be kept yet.
-    #[error("a constraint of the key cannot be kept")]
-    Unkept,
+    /// The key is bound to destinations, and this use is for none of them.
+    #[error("key {key} may not be used here: {reason}")]
+    Destination {
+        /// Its fingerprint.
+        key: String,
+        /// What is amiss.
+        reason: &'static str,
+    },
+    /// A forwarded peer asks what only local ones may.
+    #[error("a forwarded peer may not {0}, unless the agent is started with --allow-remote-admin")]
+    RemoteAdmin(&'static str),
+    /// A peer that was bound to a session wants a library loaded.
+    #[error("a remote peer may not name a library, unless the agent is started with -O allow-remote-pkcs11")]
+    RemoteProvider,
+    /// Certificates that belong to the keys of a token came with another key.
+    #[error("a constraint is for the keys of a token, and this is none")]
+    NotToken,
+    /// A library for FIDO tokens came with another key.
+    #[error("a library for FIDO tokens is named, and the key is on none")]
+    NotFido,
     /// A provider that is not there, or not on the list.
     #[error("provider {0}")]
     Provider(String),

@@ -1,12 +1,13 @@
 //! One connection, and the SSH sessions that it was bound to (OpenSSH's PROTOCOL.agent section 1).
 //!
 //! Guarantees: a bind counts only where the host's key signed the session's identifier; a connection once
-//! said to be forwarded, or whose bind could not be read, counts as forwarded for ever.
+//! said to be forwarded, or whose bind could not be read, counts as forwarded for ever; a bind that failed is not
+//! forgotten either.
 #![forbid(unsafe_code)]
 
 use std::fmt;
 
-use super::Refusal;
+use super::{Refusal, WallTime};
 use crate::key;
 use crate::message::Reader;
 
@@ -20,23 +21,35 @@ const MOST_BINDS: usize = 16;
 const MOST_ID_LEN: usize = 128;
 
 /// One hop that the connection was bound to.
-struct Bind {
-    host_key: Box<[u8]>,
-    id: Box<[u8]>,
-    forwarding: bool,
+pub(super) struct Bind {
+    /// The host's key or certificate, which has signed `id`.
+    pub(super) host_key: Box<[u8]>,
+    /// The session's identifier.
+    pub(super) id: Box<[u8]>,
+    /// It leads on from that host; else a login to it is to follow.
+    pub(super) forwarding: bool,
 }
 
 /// A peer's connection. What it is called is for the log.
 pub struct Session {
     name: String,
+    time: Option<WallTime>,
+    /// All but the last are forwarding.
     binds: Vec<Bind>,
+    attempted: bool,
+    failed: bool,
     forwarded: bool,
 }
 
 impl Session {
     /// An unbound connection. `name` says who it is: pid and program.
     pub fn new(name: String) -> Self {
-        Self { name, binds: Vec::new(), forwarded: false }
+        Self { name, time: None, binds: Vec::new(), attempted: false, failed: false, forwarded: false }
+    }
+
+    /// Tells when the request in hand is decided. Without it no host's certificate is believed.
+    pub fn set_time(&mut self, now: WallTime) {
+        self.time = Some(now);
     }
 
     /// True once any bind, also a failed one, said that the connection is forwarded or could not be read.
@@ -44,8 +57,35 @@ impl Session {
         self.forwarded
     }
 
+    /// True once a bind was tried: the connection is an SSH client's, so another host's, or of a program that
+    /// behaves like one.
+    pub fn is_remote(&self) -> bool {
+        self.attempted
+    }
+
+    /// True once a bind has failed: where the connection leads is not known from then on.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// The hops in their order, the last one the current session.
+    pub(super) fn binds(&self) -> &[Bind] {
+        &self.binds
+    }
+
+    pub(super) fn time(&self) -> Option<WallTime> {
+        self.time
+    }
+
     /// Binds the connection to a session: host key, session identifier, signature, forwarding flag.
     pub(super) fn bind(&mut self, body: &[u8]) -> Result<(), Refusal> {
+        self.attempted = true;
+        let bound = self.try_bind(body);
+        self.failed |= bound.is_err();
+        bound
+    }
+
+    fn try_bind(&mut self, body: &[u8]) -> Result<(), Refusal> {
         let mut reader = Reader::new(body);
         let mut next = || reader.string();
         let (Ok(host_key), Ok(id), Ok(signature)) = (next(), next(), next()) else {

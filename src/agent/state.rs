@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::lock::Lock;
-use super::{Agent, Identity, Moment, Options};
+use super::{Agent, Destinations, Identity, Moment, Options};
 use crate::key::Key;
 use crate::message::{DecodeError, Reader, put_string, put_u32, put_u64};
 use crate::vault::{Vault, VaultError};
@@ -69,6 +69,8 @@ fn save(identity: &Identity, out: &mut Vec<u8>) {
         put_u64(out, time.as_secs());
         put_u32(out, time.subsec_nanos());
     }
+    // No list is empty.
+    put_string(out, identity.destinations.as_ref().map_or(&[], |destinations| destinations.as_bytes()));
     identity.key.save(out);
 }
 
@@ -81,6 +83,10 @@ fn load(reader: &mut Reader<'_>) -> Result<Identity, DecodeError> {
         certificate: reader.bool()?,
         confirm: reader.bool()?,
         expires: if reader.bool()? { Some(moment(reader)?) } else { None },
+        destinations: match reader.string()? {
+            [] => None,
+            body => Some(Arc::new(Destinations::read(body)?)),
+        },
         key: Arc::new(Key::load(reader)?),
     })
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::message::{PrivateKey, number};
+use crate::message::{AddIdentity, Constraint, PrivateKey, number};
 use crate::vault::Wish;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
@@ -167,7 +167,8 @@ fn a_key_that_was_being_checked_when_the_lock_came_is_refused() {
     let Request::Add(add) = &request else { panic!("no key") };
     let imported = key::import(&add.key, &rig.vault).unwrap();
     rig.ask(&encoded(&Request::Lock { password: b"x" }));
-    let reply = rig.agent.insert(&rig.session, add, imported, rig.now);
+    let constraints = Constraints::of_key(add).unwrap();
+    let reply = rig.agent.insert(&rig.session, add, constraints, imported, rig.now);
     assert!(matches!(reply, Reply::Failure));
     rig.ask(&encoded(&Request::Unlock { password: b"x" }));
     assert_eq!(rig.agent.identities().count(), 0);

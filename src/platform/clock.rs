@@ -1,11 +1,13 @@
-//! The clock that a key's life is counted by: it goes on while the machine sleeps.
+//! The clock that a key's life is counted by, which goes on while the machine sleeps; and the calendar's, for
+//! certificates.
 #![forbid(unsafe_code)]
 
 use std::io;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_gettime};
 
-use crate::agent::Moment;
+use crate::agent::{Moment, WallTime};
 
 #[cfg(target_os = "linux")]
 const CLOCK: ClockId = ClockId::CLOCK_BOOTTIME;
@@ -17,6 +19,12 @@ const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC;
 /// errs on the safe side.
 pub fn now() -> Moment {
     clock_gettime(CLOCK).map_or(Moment(std::time::Duration::MAX), |time| Moment(time.into()))
+}
+
+/// The time by the calendar. Before 1970, or where it cannot be told, it is the end of time, when no certificate is
+/// valid.
+pub fn wall() -> WallTime {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(WallTime(u64::MAX), |time| WallTime(time.as_secs()))
 }
 
 /// A timer on that clock.

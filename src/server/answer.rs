@@ -6,11 +6,11 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::{Client, Shared, asking, unlock};
-use crate::agent::{Outcome, PasswordHash, Permit, Refusal, Session};
-use crate::key::{self, Cost, Means};
-use crate::message::{Reply, Request};
+use crate::agent::{Constraints, Outcome, PasswordHash, Permit, Refusal, Session};
+use crate::key::{self, Cost, Imported, Means};
+use crate::message::{AddIdentity, Reply, Request};
 use crate::platform::clock;
-use crate::vault::SecretBuf;
+use crate::vault::{SecretBuf, Vault};
 
 /// Answers one message. Whatever goes wrong, the answer is FAILURE and the next request is served.
 pub(super) async fn answer(
@@ -23,6 +23,7 @@ pub(super) async fn answer(
         Ok(request) => request,
         Err(error) => return shared.agent().note(session, Refusal::Message(error)),
     };
+    session.set_time(clock::wall());
     let mut outcome = shared.agent().handle(session, &request, None, clock::now());
     let mut consent = None;
     if let Outcome::Ask(question) = outcome {
@@ -31,6 +32,7 @@ pub(super) async fn answer(
             Err(refusal) => return shared.agent().note(session, refusal),
         };
         // Decided anew: a lock, removal or expiry meanwhile wins.
+        session.set_time(clock::wall());
         outcome = shared.agent().handle(session, &request, consent.as_ref(), clock::now());
     }
     let mut _turn = None;
@@ -75,20 +77,27 @@ async fn sign(shared: &Arc<Shared>, session: &Session, permit: Permit, data: &[u
 async fn import(shared: &Arc<Shared>, session: &Session, message: SecretBuf) -> Reply {
     let vault = Arc::clone(&shared.vault);
     let checked = spawn_blocking(move || {
-        let imported = match Request::decode(&message) {
-            Ok(Request::Add(add)) => key::import(&add.key, &vault).map_err(Refusal::Key),
+        let checked = match Request::decode(&message) {
+            Ok(Request::Add(add)) => check(&add, &vault),
             _ => return None,
         };
-        Some((message, imported))
+        Some((message, checked))
     });
-    let Ok(Some((message, imported))) = checked.await else { return Reply::Failure };
+    let Ok(Some((message, checked))) = checked.await else { return Reply::Failure };
     let Ok(Request::Add(add)) = Request::decode(&message) else { return Reply::Failure };
-    let reply = match imported {
-        Ok(imported) => shared.agent().insert(session, &add, imported, clock::now()),
+    let reply = match checked {
+        Ok((constraints, imported)) => {
+            shared.agent().insert(session, &add, constraints, imported, clock::now())
+        }
         Err(refusal) => shared.agent().note(session, refusal),
     };
     shared.expiry.notify_one();
     reply
+}
+
+/// What of an addition takes time, and can be said without the agent.
+fn check(add: &AddIdentity<'_>, vault: &Vault) -> Result<(Constraints, Imported), Refusal> {
+    Ok((Constraints::of_key(add)?, key::import(&add.key, vault)?))
 }
 
 async fn lock(shared: &Arc<Shared>, session: &Session, message: SecretBuf) -> Reply {
