@@ -132,6 +132,9 @@ pub struct Start {
     /// take them
     #[arg(long)]
     pub trust_own_binary: bool,
+    /// Let peers of other hosts, over `ssh -A`, also add and remove keys, lock and unlock: else they list and sign
+    #[arg(long)]
+    pub allow_remote_admin: bool,
     /// How much a newly started agent logs [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log: Option<Level>,

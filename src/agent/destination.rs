@@ -174,3 +174,6 @@ fn text(bytes: &[u8]) -> Result<&[u8], DecodeError> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests;

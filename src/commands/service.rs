@@ -108,6 +108,11 @@ fn passed_on(options: &Start) -> Result<Vec<String>, Error> {
     for (option, value) in [("--log", level), ("--secret-memory", memory)] {
         arguments.extend(value.map(|value| format!("{option}={value}")));
     }
-    arguments.extend(options.trust_own_binary.then(|| "--trust-own-binary".to_owned()));
+    for (option, given) in [
+        ("--trust-own-binary", options.trust_own_binary),
+        ("--allow-remote-admin", options.allow_remote_admin),
+    ] {
+        arguments.extend(given.then(|| option.to_owned()));
+    }
     Ok(arguments)
 }

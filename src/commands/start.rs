@@ -141,8 +141,13 @@ pub(super) fn birth(options: &Start, places: Places, lock: InstanceLock) -> Resu
     let program = Program::current(options.trust_own_binary)
         .map_err(|error| Error::io("find this program's own file", error))?;
     let (level, secret_memory) = (Level::choose(options.log)?, wish(options.secret_memory));
-    let options = Options::default();
+    let options = decided(options);
     Ok(Birth { places, lock, level, secret_memory, options, program, own: None })
+}
+
+/// What the command line decides of every request.
+fn decided(options: &Start) -> Options {
+    Options { allow_remote_admin: options.allow_remote_admin, ..Options::default() }
 }
 
 /// Hibernation is not taken from a machine that can do it, unless the user says so.

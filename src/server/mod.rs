@@ -162,6 +162,7 @@ impl Shared {
         handovers: u32,
     ) -> Arc<Self> {
         config.measures.push(secret_memory(config.secret_memory, vault.kind()));
+        config.measures.push(forwarded_peers(agent.options()));
         Arc::new(Self {
             agent: Mutex::new(agent),
             vault: Arc::new(vault),
@@ -277,4 +278,13 @@ fn secret_memory(wish: Wish, kind: Kind) -> Measure {
         }
     };
     Measure { name: "secret memory".to_owned(), state, detail: detail.to_owned() }
+}
+
+fn forwarded_peers(options: &Options) -> Measure {
+    let (state, detail) = if options.allow_remote_admin {
+        (State::Off, "they may add, remove, lock and unlock too, as --allow-remote-admin has it")
+    } else {
+        (State::On, "they list keys and sign, and no more")
+    };
+    Measure { name: "forwarded peers".to_owned(), state, detail: detail.to_owned() }
 }
