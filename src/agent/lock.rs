@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::message::{DecodeError, Reader, put_string, put_u32};
-use crate::vault::{Record, Vault, VaultError};
+use crate::vault::{Record, Vault, VaultError, scrubbed};
 
 /// Rounds of bcrypt_pbkdf: what ssh-keygen long used for key files, some tenth of a second. A fuzzer, which
 /// looks for other things, must not spend its time here.
@@ -94,7 +94,7 @@ impl Lock {
 
 fn hash(password: &[u8], salt: &[u8; 16]) -> Option<Zeroizing<[u8; 32]>> {
     let mut hash = Zeroizing::new([0; 32]);
-    bcrypt_pbkdf::bcrypt_pbkdf(password, salt, ROUNDS, &mut *hash).ok()?;
+    scrubbed(|| bcrypt_pbkdf::bcrypt_pbkdf(password, salt, ROUNDS, &mut *hash)).ok()?;
     Some(hash)
 }
 

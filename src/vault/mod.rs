@@ -13,6 +13,7 @@ mod heap;
 #[cfg(target_os = "linux")]
 mod passage;
 mod region;
+mod stack;
 mod witness;
 
 pub use buffer::SecretBuf;
@@ -20,6 +21,7 @@ pub use heap::install as install_heap;
 #[cfg(target_os = "linux")]
 pub use passage::Passage;
 pub use region::{Kind, Wish};
+pub use stack::scrubbed;
 
 use std::sync::Arc;
 
