@@ -4,7 +4,7 @@
 //! is passed over by its length.
 #![forbid(unsafe_code)]
 
-use crate::message::{CERTIFICATE, Curve, DecodeError, Reader, put_string};
+use crate::message::{CERTIFICATE, Composite, Curve, DecodeError, Reader, put_string};
 
 /// A certificate, taken apart. It borrows from the bytes that came.
 pub(super) struct Certificate<'f> {
@@ -26,8 +26,10 @@ impl<'f> Certificate<'f> {
         const NO_TYPE: DecodeError = DecodeError::Invalid("the certificate is of no known type");
         let mut reader = Reader::new(blob);
         let full = std::str::from_utf8(reader.string()?).map_err(|_| NO_TYPE)?;
-        let key_type = full.strip_suffix(CERTIFICATE).ok_or(NO_TYPE)?;
+        let composite = Composite::certified(full.as_bytes()).map(Composite::key_type);
+        let key_type = composite.or_else(|| full.strip_suffix(CERTIFICATE)).ok_or(NO_TYPE)?;
         let fields = match key_type {
+            _ if composite.is_some() => 1,
             "ssh-ed25519" => 1,
             "ssh-rsa" | "sk-ssh-ed25519@openssh.com" => 2,
             "sk-ecdsa-sha2-nistp256@openssh.com" => 3,
@@ -83,7 +85,9 @@ impl<'f> Statement<'f> {
         read_strings(critical, 2)?;
         read_strings(extensions, 2)?;
         let authority = reader.string()?;
-        if Reader::new(authority).string()?.ends_with(CERTIFICATE.as_bytes()) {
+        let authority_type = Reader::new(authority).string()?;
+        if authority_type.ends_with(CERTIFICATE.as_bytes()) || Composite::certified(authority_type).is_some()
+        {
             return Err(DecodeError::Invalid("the certificate's authority is itself certified"));
         }
         Ok(Self { for_host, principals, valid_after, valid_before, critical, authority })

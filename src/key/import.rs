@@ -11,10 +11,13 @@ use aws_lc_rs::signature::{
 use ssh_key::Fingerprint;
 
 use super::certificate::Certificate;
+use super::composite;
 use super::number::{bits, digits};
 use super::verify::may_be_signed;
 use super::{Algorithm, ImportError, Key, rsa};
-use crate::message::{Curve, EcdsaPublic, PrivateKey, RsaPublic, put_mpint, put_string};
+use crate::message::{
+    Composite, CompositePublic, Curve, EcdsaPublic, PrivateKey, RsaPublic, put_mpint, put_string,
+};
 use crate::vault::{Record, Vault};
 
 /// RSA moduli that are accepted, in bits: OpenSSH's least, and the most that AWS-LC computes with.
@@ -49,6 +52,9 @@ pub fn import(private: &PrivateKey<'_>, vault: &Vault) -> Result<Imported, Impor
         }
         PrivateKey::Rsa { public, d, iqmp, p, q } => {
             import_rsa(public, certificate, &[d, p, q, iqmp], vault)?
+        }
+        PrivateKey::Composite { kind, public, secret } => {
+            import_composite(*kind, public, certificate, secret, vault)?
         }
     };
     let digest = digest::digest(&digest::SHA256, &plain);
@@ -180,4 +186,24 @@ fn import_rsa(
     put_mpint(&mut blob, e);
     put_mpint(&mut blob, n);
     Ok((Algorithm::Rsa { bits: bits(n) }, blob, vault.seal(&record)?))
+}
+
+fn import_composite(
+    kind: Composite,
+    public: &CompositePublic<'_>,
+    certificate: Option<&Certificate<'_>>,
+    secret: &[u8],
+    vault: &Vault,
+) -> Result<Parts, ImportError> {
+    let public = match (public, certificate.map(|certificate| &certificate.public[..])) {
+        (CompositePublic::Halves(public), None) => *public,
+        (CompositePublic::Certificate(_), Some([public])) => *public,
+        _ => return Err(ImportError::Invalid("the certificate is for another key")),
+    };
+    let record = composite::to_record(secret, public, vault)
+        .ok_or(ImportError::Invalid("the key's halves do not belong together"))?;
+    let mut blob = Vec::new();
+    put_string(&mut blob, kind.key_type().as_bytes());
+    put_string(&mut blob, public);
+    Ok((Algorithm::MlDsa44Ed25519(kind), blob, vault.seal(&record)?))
 }

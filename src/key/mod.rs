@@ -8,10 +8,12 @@
 
 mod bignum;
 mod certificate;
+mod composite;
 mod ecdsa;
 mod ed25519;
 mod host;
 mod import;
+mod mldsa;
 mod number;
 mod public;
 mod rsa;
@@ -26,7 +28,7 @@ pub use verify::{is_public_key, verify};
 
 use std::sync::OnceLock;
 
-use crate::message::{Curve, DecodeError};
+use crate::message::{Composite, Curve, DecodeError};
 use crate::vault::Record;
 
 /// Which algorithm a key is for.
@@ -41,6 +43,8 @@ pub enum Algorithm {
         /// Bits of the modulus.
         bits: usize,
     },
+    /// ML-DSA-44 and Ed25519 together, under one of the names of their type.
+    MlDsa44Ed25519(Composite),
 }
 
 impl Algorithm {
@@ -50,6 +54,7 @@ impl Algorithm {
             Self::Ed25519 => "ED25519",
             Self::Ecdsa(_) => "ECDSA",
             Self::Rsa { .. } => "RSA",
+            Self::MlDsa44Ed25519(_) => "MLDSA44-ED25519",
         }
     }
 
@@ -60,6 +65,8 @@ impl Algorithm {
             Self::Ecdsa(Curve::P384) => 384,
             Self::Ecdsa(Curve::P521) => 521,
             Self::Rsa { bits } => bits,
+            // What OpenSSH shows, since it must show something.
+            Self::MlDsa44Ed25519(_) => 512,
         }
     }
 }

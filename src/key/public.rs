@@ -6,9 +6,10 @@ use aws_lc_rs::signature::{
     ParsedPublicKey,
 };
 
+use super::composite;
 use super::import::RSA_BITS;
 use super::number::{bits, digits};
-use crate::message::{Curve, Reader};
+use crate::message::{Composite, Curve, Reader};
 
 const ED25519: &[u8] = b"ssh-ed25519";
 const RSA: &[u8] = b"ssh-rsa";
@@ -31,6 +32,8 @@ pub(super) enum Public<'b> {
     SkEd25519 { point: &'b [u8], application: &'b [u8] },
     /// Another such key, on P-256.
     SkEcdsa { point: &'b [u8], application: &'b [u8] },
+    /// ML-DSA-44 and Ed25519 together: both public keys, in this order.
+    Composite(&'b [u8; composite::PUBLIC_LEN]),
     /// DSA: it stands in old lists of hosts, and nothing by it is believed.
     Dss,
 }
@@ -53,6 +56,9 @@ impl<'b> Public<'b> {
             SK_ECDSA => {
                 Self::SkEcdsa { point: point(&mut reader, Curve::P256)?, application: reader.string().ok()? }
             }
+            _ if Composite::plain(key_type).is_some() => {
+                Self::Composite(reader.string().ok()?.try_into().ok()?)
+            }
             _ => {
                 let curve = Curve::ALL.into_iter().find(|curve| curve.key_type().as_bytes() == key_type)?;
                 Self::Ecdsa(curve, point(&mut reader, curve)?)
@@ -64,7 +70,8 @@ impl<'b> Public<'b> {
     /// True for a key type that this agent does not know.
     pub(super) fn is_foreign(key_type: &[u8]) -> bool {
         let known = [ED25519, RSA, SK_ED25519, SK_ECDSA];
-        !known.contains(&key_type) && !Curve::ALL.iter().any(|curve| curve.key_type().as_bytes() == key_type)
+        let known = known.contains(&key_type) || Composite::plain(key_type).is_some();
+        !known && !Curve::ALL.iter().any(|curve| curve.key_type().as_bytes() == key_type)
     }
 }
 

@@ -2,12 +2,13 @@
 #![forbid(unsafe_code)]
 
 use super::{Algorithm, Held, Key};
-use crate::message::{Curve, DecodeError, Reader, put_string, put_u32};
+use crate::message::{Composite, Curve, DecodeError, Reader, put_string, put_u32};
 use crate::vault::Record;
 
 const ED25519: u8 = 1;
 const ECDSA: u8 = 2;
 const RSA: u8 = 3;
+const COMPOSITE: u8 = 6;
 
 impl Key {
     /// Appends the key: an algorithm, and the two parts of its record. No secret is in the clear.
@@ -21,6 +22,10 @@ impl Key {
             Algorithm::Rsa { bits } => {
                 out.push(RSA);
                 put_u32(out, u32::try_from(bits).unwrap_or(u32::MAX));
+            }
+            Algorithm::MlDsa44Ed25519(kind) => {
+                out.push(COMPOSITE);
+                put_string(out, kind.key_type().as_bytes());
             }
         }
         let Held::Sealed { record, .. } = &self.held;
@@ -42,6 +47,10 @@ impl Key {
                 Algorithm::Ecdsa(curve.ok_or(DecodeError::Invalid("unknown curve"))?)
             }
             RSA => Algorithm::Rsa { bits: usize::try_from(reader.u32()?).unwrap_or(usize::MAX) },
+            COMPOSITE => {
+                let kind = Composite::plain(reader.string()?);
+                Algorithm::MlDsa44Ed25519(kind.ok_or(DecodeError::Invalid("unknown composite"))?)
+            }
             _ => return Err(DecodeError::Invalid("unknown kind of key")),
         };
         let (nonce, sealed) = (reader.string()?, reader.string()?);

@@ -11,6 +11,7 @@ use aws_lc_rs::signature::{
 };
 
 use super::certificate::Certificate;
+use super::composite;
 use super::number::digits;
 use super::public::{Public, verifying};
 use crate::message::{Curve, Reader};
@@ -73,6 +74,7 @@ fn try_verify(blob: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
         Public::Ed25519(point) if name == key_type => verify_ed25519(point, message, bytes)?,
         Public::Ecdsa(curve, point) if name == key_type => verify_ecdsa(curve, point, message, bytes)?,
         Public::Rsa { e, n } => verify_rsa(e, n, name, message, bytes)?,
+        Public::Composite(halves) if name == key_type => composite::verify(halves, message, bytes)?,
         _ => return None,
     }
     reader.is_empty().then_some(())

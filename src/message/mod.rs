@@ -6,6 +6,7 @@
 //! Must never: read past the frame, allocate by a length that a peer announced, keep a secret.
 #![forbid(unsafe_code)]
 
+mod composite;
 mod constraint;
 mod identity;
 mod reader;
@@ -14,6 +15,7 @@ mod request;
 mod signed;
 mod token;
 
+pub use composite::{Composite, CompositePublic};
 pub use constraint::{ASSOCIATED_CERTS, Constraint, RESTRICT_DESTINATION, SK_PROVIDER};
 pub use identity::{AddIdentity, CERTIFICATE, Curve, EcdsaPublic, PrivateKey, RsaPublic};
 pub use reader::{Reader, put_mpint, put_string, put_u32, put_u64};

@@ -7,13 +7,18 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/keys.rs"]
+mod keys;
 mod scan;
 #[path = "../support/wire.rs"]
 mod wire;
 
+use fips204::ml_dsa_44;
+use fips204::traits::{KeyGen, SerDes};
+use keys::Key;
 use myagent::control::{self, Op, Reply};
 use scan::{Secrets, control_holds};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::{Agent, Scratch, run};
 
@@ -27,6 +32,22 @@ const KINDS: [(&str, &[&str]); 5] = [
 
 const PASSWORD: &[u8] = b"a password that is looked for everywhere";
 const WRONG: &[u8] = b"another one, which was never the right one";
+
+/// A composite of ML-DSA and Ed25519, which ssh-keygen need not know.
+fn composite() -> Key {
+    Key::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/composite/key"))
+}
+
+/// Its seeds, and what ML-DSA's expands to: the seed of its signatures' masks, and both secret vectors.
+fn add_composite(secrets: &mut Secrets) {
+    let private = composite().private;
+    let seeds = &private[private.len() - 64..];
+    secrets.add("composite.seeds", seeds);
+    let (_, expanded) = ml_dsa_44::KG::keygen_from_seed(seeds[..32].try_into().unwrap());
+    let expanded = expanded.into_bytes();
+    secrets.add("composite.key", &expanded[32..64]);
+    secrets.add("composite.vectors", &expanded[128..128 + 8 * 96]);
+}
 
 fn socket(scratch: &Scratch) -> PathBuf {
     scratch.path("run/agent.sock")
@@ -63,6 +84,7 @@ impl Rig {
             assert_eq!(status, 0, "{error}");
             secrets.add_key(name, &scratch.path(name));
         }
+        add_composite(&mut secrets);
         secrets.add("password", PASSWORD);
         secrets.add("wrong password", WRONG);
         control_holds(&secrets);
@@ -86,6 +108,8 @@ impl Rig {
 
     fn use_keys(&self) {
         for _ in 0..3 {
+            let (mut conn, key) = (wire::Conn::open(&self.agent.socket).unwrap(), composite());
+            wire::signature(&conn.ask(&wire::sign(&key.blob, b"data", 0)).unwrap());
             for (name, _) in KINDS {
                 assert_eq!(
                     run(&mut self.ssh_add(&["-T", &format!("{name}.pub")])).0,
@@ -115,6 +139,9 @@ fn live(rig: &Rig) {
     for (name, _) in KINDS {
         assert_eq!(run(&mut rig.ssh_add(&["-q", name])).0, 0, "{name} is not added");
     }
+    wire::Conn::open(&rig.agent.socket)
+        .unwrap()
+        .expect(&wire::add(&composite().private, b"composite"), wire::SUCCESS);
     rig.nothing_is_found("loaded");
     rig.use_keys();
     rig.nothing_is_found("used");

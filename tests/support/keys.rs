@@ -98,7 +98,7 @@ const MAGIC: &[u8] = b"openssh-key-v1\0";
 /// How many strings follow the type in a private key.
 fn numbers(kind: &[u8]) -> usize {
     match kind {
-        b"ssh-ed25519" => 2,
+        b"ssh-ed25519" | b"ssh-mldsa44-ed25519" => 2,
         b"ssh-rsa" => 6,
         b"ssh-dss" => 5,
         kind if kind.starts_with(b"ecdsa-sha2-") => 3,

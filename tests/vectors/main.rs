@@ -7,6 +7,7 @@
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests too
 
+mod composite;
 #[path = "../support/keys.rs"]
 mod keys;
 #[path = "../support/sides.rs"]
