@@ -60,6 +60,29 @@ const LOCK: &str = "OpenSSH's agent dies of it, with all keys: any forwarded pee
 const PASSWORD: &str = "a password is bytes; OpenSSH's agent dies of a NUL inside one";
 const HALF: &str = "the request was whole when the client stopped sending, and it still reads";
 
+const NONE: &str = "a key to be bound to destinations, of which none is named, would be bound to nothing";
+const LONGER: &str = "10.4 has this bound: matching takes time";
+const FAILED: &str = "once a bind has failed it is not known where the connection leads";
+const PRINCIPALS: &str =
+    "as 10.3: a certificate's names are patterns, the host's is none, and no name is no host";
+const FORWARDED: &str =
+    "root on another host must not take keys away, put others among them, or lock the agent";
+
+/// A step where the way goes over a host with a certificate.
+const fn principal(step: &'static str, openssh: &'static str, ours: &'static str) -> Difference {
+    row("destination_by_authority", step, openssh, ours, PRINCIPALS).until(10, 3)
+}
+
+/// What OpenSSH lets a forwarded peer do.
+const fn forwarded(
+    scenario: &'static str,
+    step: &'static str,
+    openssh: &'static str,
+    ours: &'static str,
+) -> Difference {
+    row(scenario, step, openssh, ours, FORWARDED)
+}
+
 pub(crate) const TABLE: &[Difference] = &[
     // Malformed lock messages.
     row("lock_without_a_body", "malformed", "closed", "FAILURE", LOCK),
@@ -128,9 +151,65 @@ pub(crate) const TABLE: &[Difference] = &[
     bind("bind_wrong_signature", "empty"),
     bind("bind_wrong_signature", "longer"),
     bind("bind_forged_certificate", "forged, *"),
+    bind("bind_with_rsa_of_each_hash", "flags 0, another session"),
+    bind("bind_with_rsa_of_each_hash", "flags 2, another session"),
+    bind("bind_with_rsa_of_each_hash", "flags 4, another session"),
+    bind("bind_with_a_token", "sk-ssh-ed25519@openssh.com, flags 0, another *"),
+    bind("bind_with_a_token", "sk-ssh-ed25519@openssh.com, flags 1, another *"),
+    bind("bind_with_a_token", "sk-ssh-ed25519@openssh.com, flags 5, another *"),
+    bind("bind_with_a_token", "sk-ssh-ed25519@openssh.com, plain signature"),
+    bind("bind_with_a_token", "sk-ecdsa-sha2-nistp256@openssh.com, flags 0, another *"),
+    bind("bind_with_a_token", "sk-ecdsa-sha2-nistp256@openssh.com, flags 1, another *"),
+    bind("bind_with_a_token", "sk-ecdsa-sha2-nistp256@openssh.com, flags 5, another *"),
+    bind("bind_with_a_token", "sk-ecdsa-sha2-nistp256@openssh.com, plain signature"),
     bind("bind_seventeen", "bind 17"),
     bind("bind_malformed", "cut at *"),
     bind("bind_malformed", "no key"),
     bind("bind_malformed", "no such key"),
     bind("bind_malformed", "a longer key"),
+    // Destinations.
+    row("destination_none", "none", "SUCCESS", "FAILURE", NONE),
+    row("destination_none", "list", "list [none]", "list []", NONE),
+    row("destination_cut", "a byte more in the step", "SUCCESS", "FAILURE", TRAILING),
+    row("destination_cut", "list", "list [a byte more in the step]", "list []", TRAILING),
+    row("destination_user_patterns", "257 bytes", "SUCCESS", "FAILURE", LONGER).until(10, 4),
+    row("destination_user_patterns", "1000 bytes", "SUCCESS", "FAILURE", LONGER).until(10, 4),
+    row("destination_user_patterns", "list", "list [1000 bytes]", "list [256 bytes]", LONGER).until(10, 4),
+    bind("destination_after_a_failed_bind", "failed"),
+    row("destination_after_a_failed_bind", "list", "list [mine, free]", "list [free]", FAILED).until(9, 6),
+    row("destination_after_a_failed_bind", "remove", "SUCCESS", "FAILURE", FAILED).until(9, 6),
+    row("destination_after_a_failed_bind", "list as it is", "list [free]", "list [mine, free]", FAILED)
+        .until(9, 6),
+    bind("destination_after_a_failed_bind", "replayed"),
+    row("destination_after_a_failed_bind", "after", "signature ssh-ed25519", "FAILURE", FAILED),
+    row("destination_after_a_failed_bind", "list after", "list [free, mine again]", "list [free]", FAILED),
+    bind("destination_replayed_bind", "for another session"),
+    principal("list, of a pattern", "list []", "list [mine]"),
+    principal("list there, of a pattern", "list []", "list [mine]"),
+    principal("log in, of a pattern", "FAILURE", "signature ssh-ed25519"),
+    principal("log in further on, of a pattern", "FAILURE", "signature ssh-ed25519"),
+    principal("list, of no name", "list [mine]", "list []"),
+    principal("list there, of no name", "list [mine]", "list []"),
+    principal("log in, of no name", "signature ssh-ed25519", "FAILURE"),
+    principal("log in further on, of no name", "signature ssh-ed25519", "FAILURE"),
+    row("destination_name_is_no_pattern", "log in", "signature ssh-ed25519", "FAILURE", PRINCIPALS)
+        .until(10, 3),
+    // Forwarded peers.
+    forwarded("forwarded", "add", "SUCCESS", "FAILURE"),
+    forwarded("forwarded", "list with one more", "list [there before, mine]", "list [there before]"),
+    forwarded("forwarded", "remove", "SUCCESS", "FAILURE"),
+    forwarded("forwarded", "list with one fewer", "list [mine]", "list [there before]"),
+    forwarded("forwarded", "remove all, SSH1", "SUCCESS", "FAILURE"),
+    forwarded("forwarded", "remove all", "SUCCESS", "FAILURE"),
+    forwarded("forwarded", "list at last", "list []", "list [there before, another]"),
+    bind("forwarded_by_a_failed_bind", "bind*"),
+    forwarded("forwarded_by_a_failed_bind", "add", "SUCCESS", "FAILURE"),
+    forwarded("forwarded_by_a_failed_bind", "remove", "SUCCESS", "FAILURE"),
+    forwarded("forwarded_by_a_failed_bind", "list", "list [mine]", "list [there before]"),
+    forwarded("forwarded_locking", "lock", "SUCCESS", "FAILURE"),
+    forwarded("forwarded_locking", "list", "list []", "list [mine]"),
+    forwarded("forwarded_locking", "unlock", "SUCCESS", "FAILURE"),
+    forwarded("forwarded_locking", "unlock what is locked locally", "SUCCESS", "FAILURE"),
+    forwarded("forwarded_locking", "list once more", "list [mine]", "list []"),
+    forwarded("forwarded_locking", "unlock locally", "FAILURE", "SUCCESS"),
 ];

@@ -1,7 +1,7 @@
 //! Extensions: none, unknown, query, and session-bind.
 
 use crate::harness::Talk;
-use crate::keys::Key;
+use crate::keys::{self, Key};
 use crate::wire::{self, Body, extension, session_bind};
 
 /// A right session-bind message: the host key signs the session in the agent itself, and leaves it again.
@@ -9,13 +9,39 @@ pub(crate) fn bind(t: &Talk<'_>, host: &Key, session: &[u8], forwarding: bool) -
     session_bind(&host.blob, session, &host_signature(t, host, session), forwarding)
 }
 
-fn host_signature(t: &Talk<'_>, host: &Key, session: &[u8]) -> Vec<u8> {
+pub(crate) fn host_signature(t: &Talk<'_>, host: &Key, session: &[u8]) -> Vec<u8> {
+    let flags = if host.kind().starts_with("ssh-rsa") { 4 } else { 0 };
+    signature(t, host, session, flags)
+}
+
+fn signature(t: &Talk<'_>, host: &Key, data: &[u8], flags: u32) -> Vec<u8> {
     let mut conn = wire::Conn::open(&t.agent.socket).unwrap();
     conn.expect(&wire::add(&host.private, b"host"), wire::SUCCESS);
-    let flags = if host.kind().starts_with("ssh-rsa") { 4 } else { 0 };
-    let answer = conn.ask(&wire::sign(&host.blob, session, flags)).unwrap();
+    let answer = conn.ask(&wire::sign(&host.blob, data, flags)).unwrap();
     conn.expect(&wire::remove(&host.blob), wire::SUCCESS);
     wire::signature(&answer)
+}
+
+const SK_ED25519: &[u8] = b"sk-ssh-ed25519@openssh.com";
+const SK_ECDSA: &[u8] = b"sk-ecdsa-sha2-nistp256@openssh.com";
+const SHA256_OF_SSH: &str = "e30610e8a162115960fe1ec223e6529c9f4b6e80200dcb5e5c321c8af1e2b1bf";
+const SHA256_OF_SESSION: &str = "3f3af1ecebbd1410ab417ec0d27bbfcb5d340e177ae159b59fc8626c2dfd9175";
+
+/// The public half of a plain key as that of a token's: the same numbers, and an application.
+fn on_token(key: &Key, kind: &[u8]) -> Vec<u8> {
+    let mut fields = wire::Fields(&key.blob);
+    fields.string();
+    Body::default().string(kind).raw(fields.0).string(b"ssh:").0
+}
+
+/// What a token with this key would sign for "session", with a counter of 7.
+fn token_signature(t: &Talk<'_>, key: &Key, kind: &[u8], flags: u8) -> Vec<u8> {
+    let said = Body::default().u8(flags).u32(7).0;
+    let data = [&keys::hex(SHA256_OF_SSH)[..], &said, &keys::hex(SHA256_OF_SESSION)].concat();
+    let plain = signature(t, key, &data, 0);
+    let mut fields = wire::Fields(&plain);
+    fields.string();
+    Body::default().string(kind).string(fields.string()).raw(&said).0
 }
 
 scenarios! {
@@ -41,6 +67,45 @@ scenarios! {
             t.fresh();
             let message = bind(t, key, b"session", false);
             t.ask(name, &message);
+        }
+        t.list("list");
+    }
+
+    fn bind_with_rsa_of_each_hash(t) {
+        for flags in [0, 2, 4] {
+            t.fresh();
+            let signature = signature(t, t.keys.rsa(), b"session", flags);
+            t.ask(&format!("flags {flags}"), &session_bind(&t.keys.rsa().blob, b"session", &signature, false));
+            let wrong = session_bind(&t.keys.rsa().blob, b"another", &signature, false);
+            t.ask(&format!("flags {flags}, another session"), &wrong);
+        }
+        t.list("list");
+    }
+
+    /// The host's key is on a FIDO token: what that signs tells of itself, and is no plain signature.
+    fn bind_with_a_token(t) {
+        let tokens = [(t.keys.ed25519(), SK_ED25519), (t.keys.p256(), SK_ECDSA)];
+        for (key, kind) in tokens {
+            let name = String::from_utf8_lossy(kind);
+            let host_key = on_token(key, kind);
+            for flags in [0, 1, 5] {
+                let signature = token_signature(t, key, kind, flags);
+                t.fresh();
+                t.ask(&format!("{name}, flags {flags}"), &session_bind(&host_key, b"session", &signature, false));
+                t.fresh();
+                let wrong = session_bind(&host_key, b"another", &signature, false);
+                t.ask(&format!("{name}, flags {flags}, another session"), &wrong);
+                let mut changed = signature.clone();
+                *changed.last_mut().unwrap() ^= 1;
+                t.fresh();
+                t.ask(
+                    &format!("{name}, flags {flags}, another count"),
+                    &session_bind(&host_key, b"session", &changed, false),
+                );
+            }
+            let plain = host_signature(t, key, b"session");
+            t.fresh();
+            t.ask(&format!("{name}, plain signature"), &session_bind(&host_key, b"session", &plain, false));
         }
         t.list("list");
     }

@@ -33,21 +33,27 @@ macro_rules! scenarios {
 mod adding;
 mod clients;
 mod constraints;
+mod destinations;
 mod extensions;
 mod frames;
 mod identities;
 mod locking;
 mod malformed;
+mod remote;
+mod ways;
 
 const SCENARIOS: &[&[&str]] = &[
     adding::NAMES,
     clients::NAMES,
     constraints::NAMES,
+    destinations::NAMES,
     extensions::NAMES,
     frames::NAMES,
     identities::NAMES,
     locking::NAMES,
     malformed::NAMES,
+    remote::NAMES,
+    ways::NAMES,
 ];
 
 /// The table speaks only of scenarios that exist, each of one name, and says each thing once.

@@ -53,8 +53,7 @@ impl Key {
         let (file, authority) = (scratch.path(name), scratch.path(ca));
         let arguments = ["-q", "-s", text(&authority), "-I", name, "-n", "user", text(&file)];
         keygen(scratch, &arguments);
-        let line = std::fs::read_to_string(scratch.path(&format!("{name}-cert.pub"))).unwrap();
-        let blob = base64_decode(line.split(' ').nth(1).unwrap());
+        let blob = read_public(&scratch.path(&format!("{name}-cert.pub")));
         // After the certificate come the private numbers only.
         let mut fields = Fields(&self.private);
         let plain = fields.string();
@@ -91,6 +90,12 @@ impl Key {
         let mut open = open.write(true).create_new(true).mode(0o600).open(file).unwrap();
         open.write_all(armour("OPENSSH PRIVATE KEY", &whole).as_bytes()).unwrap();
     }
+}
+
+/// The blob in a public file.
+pub fn read_public(file: &Path) -> Vec<u8> {
+    let line = std::fs::read_to_string(file).unwrap();
+    base64_decode(line.split(' ').nth(1).unwrap())
 }
 
 const MAGIC: &[u8] = b"openssh-key-v1\0";

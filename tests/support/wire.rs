@@ -149,6 +149,42 @@ pub fn session_bind(host_key: &[u8], session: &[u8], signature: &[u8], forwardin
     extension(b"session-bind@openssh.com", &body.0)
 }
 
+/// A host in a list of destinations: user, name, and keys, each with the byte that tells an authority's.
+pub fn host(user: &[u8], name: &[u8], keys: &[(&[u8], u8)]) -> Vec<u8> {
+    let head = Body::default().string(user).string(name).string(b"");
+    keys.iter().fold(head, |body, (key, authority)| body.string(key).u8(*authority)).0
+}
+
+/// One step of such a list, between two hosts.
+pub fn step(from: &[u8], to: &[u8]) -> Vec<u8> {
+    Body::default().string(&Body::default().string(from).string(to).string(b"").0).0
+}
+
+/// The first step of a way: from here to a host with one key.
+pub fn to_host(user: &[u8], key: &[u8]) -> Vec<u8> {
+    step(&host(b"", b"", &[]), &host(user, b"host.example", &[(key, 0)]))
+}
+
+/// A further step, between two hosts with one key each.
+pub fn hop(from: &[u8], user: &[u8], to: &[u8]) -> Vec<u8> {
+    step(&host(b"", b"via.example", &[(from, 0)]), &host(user, b"host.example", &[(to, 0)]))
+}
+
+/// The constraint that binds a key to these steps.
+pub fn destinations(steps: &[Vec<u8>]) -> Vec<u8> {
+    let body = Body::default().string(&steps.concat()).0;
+    constraint_extension(b"restrict-destination-v00@openssh.com", &body)
+}
+
+/// What is signed to log in with the key `blob`; with a host's key by the method that names it.
+pub fn login(session: &[u8], user: &[u8], blob: &[u8], host_key: Option<&[u8]>) -> Vec<u8> {
+    let method: &[u8] =
+        if host_key.is_some() { b"publickey-hostbound-v00@openssh.com" } else { b"publickey" };
+    let head = Body::default().string(session).u8(50).string(user).string(b"ssh-connection").string(method);
+    let body = head.u8(1).string(Fields(blob).string()).string(blob);
+    host_key.into_iter().fold(body, |body, key| body.string(key)).0
+}
+
 /// The keys and comments of a list answer.
 pub fn identities(answer: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut fields = Fields(answer);
