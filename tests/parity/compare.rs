@@ -74,7 +74,7 @@ fn judge_half(theirs: &[Answer], rows: &[&Difference]) -> Vec<String> {
         .collect()
 }
 
-fn version() -> (u32, u32) {
+pub(crate) fn version() -> (u32, u32) {
     static VERSION: OnceLock<(u32, u32)> = OnceLock::new();
     *VERSION.get_or_init(|| openssh_version(&Scratch::new()))
 }

@@ -39,6 +39,8 @@ mod frames;
 mod identities;
 mod locking;
 mod malformed;
+mod random;
+mod random_ways;
 mod remote;
 mod ways;
 
