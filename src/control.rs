@@ -120,6 +120,9 @@ pub struct KeyStatus {
     pub remaining_seconds: Option<u64>,
     /// Asks before each use.
     pub confirm: bool,
+    /// Bound to destinations.
+    #[serde(default)]
+    pub restricted: bool,
 }
 
 /// One hardening measure.

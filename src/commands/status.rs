@@ -94,6 +94,9 @@ fn describe_key(key: &KeyStatus) -> String {
     if let Some(seconds) = key.remaining_seconds {
         let _ = write!(line, ", gone in {}", lifetime(seconds));
     }
+    if key.restricted {
+        line.push_str(", for its destinations alone");
+    }
     if key.confirm {
         line.push_str(", not usable yet: there is no way to ask");
     }
@@ -158,6 +161,7 @@ mod tests {
             comment: "me".into(),
             remaining_seconds: Some(3_661),
             confirm: true,
+            restricted: true,
         };
         let measure = Measure { name: "memory".into(), state: State::Refused, detail: "EPERM".into() };
         let status = Status {
@@ -178,7 +182,7 @@ mod tests {
         };
         let text = table(&status);
         for part in [
-            "256 SHA256:abc me (ED25519-CERT), gone in 1h1m, not usable yet: there is no way to ask\n",
+            "256 SHA256:abc me (ED25519-CERT), gone in 1h1m, for its destinations alone, not usable yet: there is no way to ask\n",
             "keys: 1\n",
             "no; 2 wrong passwords",
             "refused  memory: EPERM\n",

@@ -103,5 +103,6 @@ fn key_status(identity: &Identity, now: Moment) -> KeyStatus {
             .into_owned(),
         remaining_seconds: identity.expires.map(|moment| now.until(moment).as_secs()),
         confirm: identity.confirm,
+        restricted: identity.destinations.is_some(),
     }
 }

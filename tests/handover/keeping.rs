@@ -5,8 +5,8 @@ use crate::rig::{Rig, WAYS, Way};
 use crate::support::wait_until;
 use crate::wire::Body;
 use crate::wire::{
-    self, CONFIRM, Conn, FAILURE, SUCCESS, add, add_constrained, identities, lifetime, lock, sign, signature,
-    unlock,
+    self, CONFIRM, Conn, FAILURE, SUCCESS, add, add_constrained, destinations, identities, lifetime, lock,
+    login, remove, session_bind, sign, signature, to_host, unlock,
 };
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use std::time::{Duration, Instant};
@@ -117,6 +117,41 @@ fn a_key_that_must_be_confirmed_still_must() {
     assert_eq!(confirm, [true, false]);
     rig.conn().expect(&sign(&keys[0].blob, b"data", 0), FAILURE);
     signature(&rig.conn().ask(&sign(&keys[1].blob, b"data", 0)).unwrap());
+}
+
+/// A key stays bound to its destinations, and forwarded peers to what they may do.
+#[test]
+fn destinations_and_what_forwarded_peers_may() {
+    for (way, admin) in [(Way::Daemon, false), (Way::Service, true)] {
+        let options: &[&str] = if admin { &["--allow-remote-admin"] } else { &[] };
+        let rig = Rig::with(way, &[&["--trust-own-binary"], options].concat(), "true");
+        let [key, host, other] =
+            ["key", "host", "other"].map(|name| Key::generate(&rig.scratch, name, &["ed25519"]));
+        let bind = |host: &Key, forwarding| {
+            rig.conn().expect(&add(&host.private, b"host"), SUCCESS);
+            let signature = signature(&rig.conn().ask(&sign(&host.blob, b"one", 0)).unwrap());
+            rig.conn().expect(&remove(&host.blob), SUCCESS);
+            let mut conn = rig.conn();
+            conn.expect(&session_bind(&host.blob, b"one", &signature, forwarding), SUCCESS);
+            conn
+        };
+        let bound = destinations(&[to_host(b"user", &host.blob)]);
+        rig.conn().expect(&add_constrained(&key.private, b"bound", &[&bound]), SUCCESS);
+        for _ in 0..2 {
+            rig.restarted();
+            assert_eq!(rig.conn().comments(), ["bound"]);
+            assert!(rig.status().keys[0].restricted);
+            assert!(bind(&other, false).comments().is_empty(), "seen elsewhere after a restart");
+            let log_in = |user: &[u8]| sign(&key.blob, &login(b"one", user, &key.blob, None), 0);
+            let mut conn = bind(&host, false);
+            conn.expect(&log_in(b"root"), FAILURE);
+            signature(&conn.ask(&log_in(b"user")).unwrap());
+            let answer = if admin { SUCCESS } else { FAILURE };
+            let mut conn = bind(&other, true);
+            conn.expect(&add(&other.private, b"other"), answer);
+            conn.expect(&remove(&other.blob), answer);
+        }
+    }
 }
 
 /// Locked stays locked, with its password and the delay of the wrong ones.

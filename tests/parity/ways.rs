@@ -16,8 +16,11 @@ fn hosts(t: &Talk<'_>) -> [Vec<u8>; 3] {
     [t.keys.host.blob.clone(), t.keys.other_host.blob.clone(), t.keys.other.blob.clone()]
 }
 
-/// Binds a fresh connection along a way: the host's number, its session, forwarding.
-fn go(t: &mut Talk<'_>, name: &str, way: &[(usize, &[u8], bool)]) {
+/// A hop: the host's number, its session, forwarding.
+type Bound = (usize, &'static [u8], bool);
+
+/// Binds a fresh connection along a way.
+fn go(t: &mut Talk<'_>, name: &str, way: &[Bound]) {
     t.fresh();
     for (at, (number, session, forwarding)) in way.iter().enumerate() {
         let key = [&t.keys.host, &t.keys.other_host, &t.keys.other][*number];
@@ -75,7 +78,7 @@ scenarios! {
     fn destination_chain(t) {
         let ([first, second, third], steps) = (hosts(t), chain(t));
         bound(t, "mine", &steps);
-        let (one, two): ((usize, &[u8], bool), (usize, &[u8], bool)) = ((0, b"one", true), (1, b"two", true));
+        let (one, two): (Bound, Bound) = ((0, b"one", true), (1, b"two", true));
         go(t, "at the first", &[one]);
         t.list("seen at the first");
         log_in(t, "on a forwarding", b"one", b"user", Some(&first));
@@ -99,7 +102,7 @@ scenarios! {
     fn destination_elsewhere(t) {
         let (hosts, steps) = (hosts(t), chain(t));
         bound(t, "mine", &steps);
-        let ways: [(&str, &[(usize, &[u8], bool)]); 8] = [
+        let ways: [(&str, &[Bound]); 8] = [
             ("straight to the second", &[(1, b"x", false)]),
             ("straight to the third", &[(2, b"x", false)]),
             ("at the second", &[(1, b"x", true)]),

@@ -24,5 +24,6 @@ mod memory;
 mod peers;
 mod process;
 mod queue;
+mod remote;
 mod signals;
 mod terminal;

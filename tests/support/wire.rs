@@ -182,7 +182,7 @@ pub fn login(session: &[u8], user: &[u8], blob: &[u8], host_key: Option<&[u8]>) 
         if host_key.is_some() { b"publickey-hostbound-v00@openssh.com" } else { b"publickey" };
     let head = Body::default().string(session).u8(50).string(user).string(b"ssh-connection").string(method);
     let body = head.u8(1).string(Fields(blob).string()).string(blob);
-    host_key.into_iter().fold(body, |body, key| body.string(key)).0
+    host_key.into_iter().fold(body, Body::string).0
 }
 
 /// The keys and comments of a list answer.
