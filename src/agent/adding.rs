@@ -102,3 +102,6 @@ fn comment(bytes: &[u8]) -> Option<Arc<[u8]>> {
     let bytes = bytes.strip_suffix(&[0]).unwrap_or(bytes);
     (!bytes.contains(&0)).then(|| bytes.into())
 }
+
+#[cfg(test)]
+mod tests;
