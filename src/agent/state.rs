@@ -98,3 +98,45 @@ fn moment(reader: &mut Reader<'_>) -> Result<Moment, DecodeError> {
     }
     Ok(Moment(Duration::new(seconds, nanoseconds)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::tests::{Rig, blob};
+    use crate::message::Constraint;
+
+    /// What a handover carries is what is held: destinations too, and what the owner has decided.
+    #[test]
+    fn a_state_gives_itself_back() {
+        let options = Options {
+            default_lifetime: Some(Duration::from_secs(90)),
+            allow_remote_admin: true,
+            ..Options::default()
+        };
+        let mut rig = Rig::new();
+        rig.agent = Agent::new(options);
+        let strings = |parts: &[&[u8]]| {
+            let mut out = Vec::new();
+            parts.iter().for_each(|part| put_string(&mut out, part));
+            out
+        };
+        let to = [strings(&[b"user", b"host", b"", &blob(9)]), vec![0]].concat();
+        let body = strings(&[&strings(&[&strings(&[b"", b"", b""]), &to, b""])]);
+        rig.add(1, b"bound", &[Constraint::Destinations(&body), Constraint::Lifetime(5)]);
+        rig.add(2, b"free", &[]);
+        let mut saved = Vec::new();
+        rig.agent.save(&rig.vault, &mut saved).unwrap();
+        let mut reader = Reader::new(&saved);
+        let loaded = Agent::load(&mut reader, &rig.vault).unwrap();
+        assert!(reader.is_empty());
+        assert_eq!(loaded.options(), rig.agent.options());
+        let shape = |agent: &Agent| {
+            let destinations =
+                |key: &Identity| key.destinations.as_ref().map(|held| held.as_bytes().to_vec());
+            agent.identities().map(|key| (key.expires, destinations(key))).collect::<Vec<_>>()
+        };
+        assert_eq!(shape(&loaded), shape(&rig.agent));
+        assert_eq!(shape(&loaded)[0].1, Some(body));
+        assert_eq!(shape(&loaded)[1], (Some(rig.now + Duration::from_secs(90)), None));
+    }
+}

@@ -3,11 +3,11 @@ use crate::message::{AddIdentity, Constraint, PrivateKey, number};
 use crate::vault::Wish;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
-struct Rig {
-    agent: Agent,
-    vault: Arc<Vault>,
+pub(super) struct Rig {
+    pub(super) agent: Agent,
+    pub(super) vault: Arc<Vault>,
     session: Session,
-    now: Moment,
+    pub(super) now: Moment,
 }
 
 /// An Ed25519 key whose seed is one byte over and over: public half, and both halves as the wire has them.
@@ -18,7 +18,7 @@ fn key(seed: u8) -> (Vec<u8>, Vec<u8>) {
     (public, secret)
 }
 
-fn blob(seed: u8) -> Vec<u8> {
+pub(super) fn blob(seed: u8) -> Vec<u8> {
     let mut blob = b"\0\0\0\x0bssh-ed25519\0\0\0\x20".to_vec();
     blob.extend(key(seed).0);
     blob
@@ -41,7 +41,7 @@ fn add_message(seed: u8, comment: &[u8], constraints: &[Constraint<'_>]) -> Vec<
 }
 
 impl Rig {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let vault = Arc::new(Vault::new(Wish::Memfd).unwrap());
         let now = Moment(Duration::from_secs(1000));
         Self { agent: Agent::new(Options::default()), vault, session: Session::new("a test".into()), now }
@@ -51,7 +51,7 @@ impl Rig {
         self.agent.answer(&self.vault, &mut self.session, message, self.now)[4..].to_vec()
     }
 
-    fn add(&mut self, seed: u8, comment: &[u8], constraints: &[Constraint<'_>]) {
+    pub(super) fn add(&mut self, seed: u8, comment: &[u8], constraints: &[Constraint<'_>]) {
         assert_eq!(self.ask(&add_message(seed, comment, constraints)), [number::SUCCESS]);
     }
 

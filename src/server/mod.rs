@@ -12,6 +12,7 @@ mod asking;
 mod client;
 mod control;
 mod expiry;
+mod measure;
 mod provider;
 mod restart;
 mod signals;
@@ -31,7 +32,7 @@ use tokio::sync::{Notify, Semaphore};
 use tracing::level_filters::LevelFilter;
 
 use crate::agent::{Agent, Options};
-use crate::control::{Measure, State};
+use crate::control::Measure;
 use crate::error::Error;
 use crate::frame::Intake;
 use crate::platform::executable::Program;
@@ -39,7 +40,7 @@ use crate::platform::life::Life;
 use crate::platform::lock::InstanceLock;
 use crate::platform::paths::Places;
 use crate::platform::{BoundSocket, activation};
-use crate::vault::{Kind, Vault, Wish};
+use crate::vault::{Vault, Wish};
 use client::Client;
 use restart::Restart;
 use sockets::Files;
@@ -161,8 +162,8 @@ impl Shared {
         started: SystemTime,
         handovers: u32,
     ) -> Arc<Self> {
-        config.measures.push(secret_memory(config.secret_memory, vault.kind()));
-        config.measures.push(forwarded_peers(agent.options()));
+        config.measures.push(measure::secret_memory(config.secret_memory, vault.kind()));
+        config.measures.push(measure::forwarded_peers(agent.options()));
         Arc::new(Self {
             agent: Mutex::new(agent),
             vault: Arc::new(vault),
@@ -259,32 +260,4 @@ async fn serve(shared: &Arc<Shared>, ready: impl FnOnce()) -> Result<Ending, Err
         }
     }
     Ok(ending)
-}
-
-fn secret_memory(wish: Wish, kind: Kind) -> Measure {
-    let (state, detail) = match (kind, wish) {
-        (Kind::MemfdSecret, _) => {
-            (State::On, "keys lie where no other process reads; no hibernation meanwhile")
-        }
-        (Kind::Locked, Wish::Memfd) => (
-            State::On,
-            "keys are not swapped or dumped; this kernel has no better memory (memfd_secret) for us",
-        ),
-        (Kind::Locked, Wish::Locked) => {
-            (State::On, "keys are not swapped or dumped; better memory (memfd_secret) would stop hibernation")
-        }
-        (Kind::Unlocked, _) => {
-            (State::Refused, "the limit on locked memory (ulimit -l) is too small; it may be swapped")
-        }
-    };
-    Measure { name: "secret memory".to_owned(), state, detail: detail.to_owned() }
-}
-
-fn forwarded_peers(options: &Options) -> Measure {
-    let (state, detail) = if options.allow_remote_admin {
-        (State::Off, "they may add, remove, lock and unlock too, as --allow-remote-admin has it")
-    } else {
-        (State::On, "they list keys and sign, and no more")
-    };
-    Measure { name: "forwarded peers".to_owned(), state, detail: detail.to_owned() }
 }
