@@ -77,7 +77,7 @@ impl Agent {
             return self.note(session, Refusal::Comment);
         };
         if self.keyring.find(&imported.blob).is_some_and(|held| !held.is_shown_to(session)) {
-            return self.note(session, Refusal::NoSuchKey);
+            return self.note(session, Refusal::Hidden(imported.fingerprint));
         }
         let identity = Identity {
             added: 0,

@@ -153,11 +153,15 @@ impl Agent {
     }
 
     fn remove(&mut self, session: &Session, blob: &[u8]) -> Outcome {
-        let shown = self.keyring.find(blob).is_some_and(|identity| identity.is_shown_to(session));
-        let Some(identity) = shown.then(|| self.keyring.remove(blob)).flatten() else {
+        let Some(identity) = self.keyring.find(blob) else {
             return self.refuse(session, Refusal::NoSuchKey);
         };
-        tracing::info!(peer = %session, key = %identity.fingerprint, "key removed");
+        let key = identity.fingerprint.clone();
+        if !identity.is_shown_to(session) {
+            return self.refuse(session, Refusal::Hidden(key));
+        }
+        self.keyring.remove(blob);
+        tracing::info!(peer = %session, %key, "key removed");
         Outcome::Reply(Reply::Success)
     }
 

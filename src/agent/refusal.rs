@@ -69,6 +69,9 @@ pub enum Refusal {
     /// The blob names no key here.
     #[error("no such key")]
     NoSuchKey,
+    /// A key that this connection does not see: to the peer it is not there.
+    #[error("key {0} is bound to destinations, and this connection leads to none of them")]
+    Hidden(String),
     /// A comment with a NUL in it.
     #[error("the comment holds a zero byte")]
     Comment,

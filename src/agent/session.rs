@@ -17,6 +17,10 @@ pub(super) const SESSION_BIND: &str = "session-bind@openssh.com";
 /// Most binds of a connection: as many hops as OpenSSH allows.
 const MOST_BINDS: usize = 16;
 
+/// Most bytes of host keys that a connection is bound to: sixteen certificates of the longest kind in use have 90 KiB.
+/// Anybody can make long ones, and each connection keeps its own.
+const MOST_KEY_BYTES: usize = 128 * 1024;
+
 /// Longest session identifier, in bytes: OpenSSH's bound; a SHA-512 has 64.
 const MOST_ID_LEN: usize = 128;
 
@@ -124,6 +128,10 @@ impl Session {
         }
         if self.binds.len() == MOST_BINDS {
             return Err(Refusal::Bind("too many hops"));
+        }
+        let held: usize = self.binds.iter().map(|known| known.host_key.len()).sum();
+        if held + bind.host_key.len() > MOST_KEY_BYTES {
+            return Err(Refusal::Bind("the hosts' keys are too long"));
         }
         self.binds.push(bind);
         Ok(())

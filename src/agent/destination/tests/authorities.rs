@@ -97,3 +97,16 @@ fn authorities_and_hosts_are_not_mistaken() {
     bind(&mut session, &certificate(1, 50, &Says::default()), 1, b"one", false);
     assert!(!permits(&destinations, &session, &login(b"one", b"user", None)));
 }
+
+/// What a connection keeps of its binds has an end.
+#[test]
+fn long_certificates_are_not_collected() {
+    let says = Says { principals: vec![b"host"; 8 * 1024], ..Says::default() };
+    let long = certificate(1, 50, &says);
+    assert!((64 * 1024..70 * 1024).contains(&long.len()));
+    let mut session = session();
+    bind(&mut session, &long, 1, b"one", true);
+    let again = [strings(&[&long, b"two", &signature(1, b"two")]), vec![1]].concat();
+    assert!(session.bind(&again).is_err());
+    assert_eq!(session.binds().len(), 1);
+}
