@@ -35,8 +35,13 @@ pub struct Client {
 impl Client {
     /// A client whose agent is the one under test, empty.
     pub fn new() -> Self {
+        Self::with(Agent::under_test)
+    }
+
+    /// A client with this agent.
+    pub fn with(agent: impl FnOnce(&Scratch) -> Agent) -> Self {
         let scratch = Scratch::new();
-        let agent = Agent::under_test(&scratch);
+        let agent = agent(&scratch);
         let (_, user, _) = run(scratch.command("id").arg("-un"));
         let client = Self { scratch, agent, user: user.trim().to_owned() };
         assert!(!client.user.is_empty(), "this user has no name: sshd cannot log him in");

@@ -54,6 +54,11 @@ pub struct Sshd {
 impl Sshd {
     /// Starts one with its own host key, which lets nobody in yet; `name` is its directory.
     pub fn start(client: &Client, name: &str) -> Self {
+        Self::start_with(client, name, |_| String::new())
+    }
+
+    /// The same, with further lines of configuration: made when its directory is there, and its host key in it.
+    pub fn start_with(client: &Client, name: &str, lines: impl FnOnce(&Path) -> String) -> Self {
         let program = require("sshd", "openssh-server");
         let dir = client.scratch.path(name);
         private_dir(&dir.join("home"));
@@ -62,11 +67,12 @@ impl Sshd {
         let (status, _, errors) =
             run(keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(dir.join("host_key")));
         assert_eq!(status, 0, "{errors}");
+        let lines = lines(&dir);
         let privsep = geteuid().is_root().then(PrivsepDir::hold);
         // A free port may be taken by someone else before sshd has it: then the next one.
         for _ in 0..20 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            write_config(client, &program, &dir, port);
+            write_config(client, &program, &dir, port, &lines);
             let log = File::create(dir.join("log")).unwrap();
             let mut command = client.scratch.command(&program);
             command.arg("-D").arg("-e").arg("-f").arg(dir.join("config"));
@@ -110,8 +116,12 @@ impl Sshd {
     }
 
     pub fn known_hosts_line(&self, port: u16) -> String {
-        let key = std::fs::read_to_string(self.dir.join("host_key.pub")).unwrap();
-        format!("[127.0.0.1]:{port} {}", key.trim_end())
+        format!("[127.0.0.1]:{port} {}", self.host_key())
+    }
+
+    /// Type and key, as they stand in a file of known hosts.
+    pub fn host_key(&self) -> String {
+        std::fs::read_to_string(self.dir.join("host_key.pub")).unwrap().trim_end().to_owned()
     }
 
     /// The host key and host of this server for URLs.
@@ -187,12 +197,13 @@ pub fn two_logins_with_every_kind(client: &Client, sshd: &Sshd, work: impl Fn(&s
     });
 }
 
-fn write_config(client: &Client, program: &Path, dir: &Path, port: u16) {
+fn write_config(client: &Client, program: &Path, dir: &Path, port: u16, lines: &str) {
     let file = dir.join("config");
     let config = SSHD_CONFIG
         .replace("PORT", &port.to_string())
         .replace("DIR", dir.to_str().unwrap())
-        .replace("SEARCH", &std::env::var("PATH").unwrap());
+        .replace("SEARCH", &std::env::var("PATH").unwrap())
+        + lines;
     std::fs::write(&file, format!("{SINCE_9_8}{config}")).unwrap();
     let (status, ..) = run(client.scratch.command(program).arg("-t").arg("-f").arg(&file));
     if status != 0 {
