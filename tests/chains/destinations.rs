@@ -1,5 +1,6 @@
 //! `ssh-add -h`: each way that a key is bound to, and those next to it.
 
+use crate::keys::{Key, Kind, every_kind};
 use crate::sides::Side;
 use crate::world::{Outcome, World};
 
@@ -149,4 +150,38 @@ fn by_way_of_more_hosts() {
 #[ignore = "needs sshd: tests/run runs it"]
 fn hosts_are_their_keys() {
     both_agents(HOST_KEYS);
+}
+
+/// With one way that each key is bound to, and one that it is not; each form of signature.
+#[test]
+#[ignore = "needs sshd: tests/run runs it"]
+fn keys_of_every_kind_and_their_certificates() {
+    let outcome = |listed: &str, arrived| Outcome { listed: listed.into(), arrived };
+    let mut wrong = Vec::new();
+    for side in [Side::Openssh, Side::ours()] {
+        let mut world = World::new(side);
+        let forms = ["ed25519", "ecdsa-256", "rsa-2048"];
+        let forms = |kind: &Kind| !kind.passphrase && forms.contains(&kind.algorithm.name);
+        for kind in every_kind().into_iter().filter(forms) {
+            world.key = Key::make(&world.client, &kind.slug(), kind);
+            world.load("known_hosts", &["a", "a>b"]);
+            if kind.certificate {
+                // ssh has a certificate's login signed by the plain key where the agent has that as well: the agent
+                // finds another key in the login than it is to sign with, and cannot know that it is the same.
+                let both = world.go(&["a", "b"]);
+                if both != outcome("y", false) {
+                    wrong.push(format!("{side:?}: {kind}, beside its plain key: {both:?}"));
+                }
+                let public = world.key.public();
+                let (status, _, errors) = world.client.ssh_add(&["-qdk", public.to_str().unwrap()]);
+                assert_eq!(status, 0, "{errors}");
+            }
+            let outcomes = [world.go(&["a", "b"]), world.go(&["a", "c"])];
+            println!("{side:?}: {kind}: {outcomes:?}");
+            if outcomes != [outcome("y", true), outcome("y", false)] {
+                wrong.push(format!("{side:?}: {kind}: {outcomes:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
