@@ -4,7 +4,7 @@
 //! is passed over by its length.
 #![forbid(unsafe_code)]
 
-use crate::message::{CERTIFICATE, Composite, Curve, DecodeError, Reader, put_string};
+use crate::message::{CERTIFICATE, Composite, Curve, DecodeError, Reader, is_certificate, put_string};
 
 /// A certificate, taken apart. It borrows from the bytes that came.
 pub(super) struct Certificate<'f> {
@@ -85,9 +85,7 @@ impl<'f> Statement<'f> {
         read_strings(critical, 2)?;
         read_strings(extensions, 2)?;
         let authority = reader.string()?;
-        let authority_type = Reader::new(authority).string()?;
-        if authority_type.ends_with(CERTIFICATE.as_bytes()) || Composite::certified(authority_type).is_some()
-        {
+        if is_certificate(Reader::new(authority).string()?) {
             return Err(DecodeError::Invalid("the certificate's authority is itself certified"));
         }
         Ok(Self { for_host, principals, valid_after, valid_before, critical, authority })

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::certificate::Certificate;
-use crate::message::{CERTIFICATE, Reader};
+use crate::message::{Reader, is_certificate};
 
 /// A host's key or certificate. It borrows from its blob, whose signatures are taken to be verified.
 pub enum HostKey<'b> {
@@ -30,7 +30,7 @@ impl<'b> HostKey<'b> {
     /// Reads a host's key.
     pub fn read(blob: &'b [u8]) -> Self {
         let Ok(key_type) = Reader::new(blob).string() else { return Self::Unusable };
-        if !key_type.ends_with(CERTIFICATE.as_bytes()) {
+        if !is_certificate(key_type) {
             return Self::Plain(blob);
         }
         let Ok(Certificate { statement, signature, .. }) = Certificate::read(blob) else {

@@ -81,6 +81,11 @@ const P521_ORDER: [u8; 66] = [
 /// What makes a plain type's name a certificate's.
 pub const CERTIFICATE: &str = "-cert-v01@openssh.com";
 
+/// True for a certificate's type.
+pub fn is_certificate(key_type: &[u8]) -> bool {
+    key_type.ends_with(CERTIFICATE.as_bytes()) || Composite::certified(key_type).is_some()
+}
+
 /// The public half of an ECDSA key.
 pub enum EcdsaPublic<'f> {
     /// The point, uncompressed.

@@ -17,7 +17,7 @@ mod token;
 
 pub use composite::{Composite, CompositePublic};
 pub use constraint::{ASSOCIATED_CERTS, Constraint, RESTRICT_DESTINATION, SK_PROVIDER};
-pub use identity::{AddIdentity, CERTIFICATE, Curve, EcdsaPublic, PrivateKey, RsaPublic};
+pub use identity::{AddIdentity, CERTIFICATE, Curve, EcdsaPublic, PrivateKey, RsaPublic, is_certificate};
 pub use reader::{Reader, put_mpint, put_string, put_u32, put_u64};
 pub use reply::{Listed, Reply};
 pub use request::Request;

@@ -9,7 +9,7 @@ use crate::support::{Agent, Scratch, run};
 use crate::wire::{self, Body, Conn, FAILURE, Fields, SUCCESS};
 use fips204::ml_dsa_44;
 use fips204::traits::{SerDes, Verifier};
-use myagent::key::verify;
+use myagent::key::{HostKey, verify};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -183,7 +183,8 @@ fn a_key_of_openssh_is_held_under_its_certificate_too() {
     let (status, out, _) =
         run(scratch.command(crate::support::myagent()).arg("status").env("MYAGENT_SOCK", &agent.socket));
     assert_eq!(status, 0);
-    assert!(out.contains("SHA256:cd/WfCe7oKqbNEg/d6X8iekXlX40vhP6idBAwJiheEA"), "{out}");
+    let shown = std::fs::read_to_string(files().join("key.fp")).unwrap();
+    assert!(out.contains(shown.split(' ').nth(1).unwrap()), "{out}");
     assert!(out.contains("MLDSA44-ED25519") && out.contains("MLDSA44-ED25519-CERT"), "{out}");
     conn.expect(&wire::remove(&key.blob), SUCCESS);
     assert_eq!(conn.comments(), ["certified"]);
@@ -223,4 +224,15 @@ fn a_signature_of_openssh_is_verified() {
     let (namespace, _, hash) = (fields.string(), fields.string(), fields.string());
     assert_eq!((namespace, hash), (&b"myagent-test"[..], &b"sha512"[..]));
     assert!(verify(&blob, &data(), fields.string()));
+}
+
+/// As one that hosts show, and as one that no host may.
+#[test]
+fn a_hosts_certificate_is_told_from_its_key() {
+    let blob = line("host-cert.pub");
+    let HostKey::Certified(host) = HostKey::read(&blob) else { panic!("no certificate") };
+    assert_eq!(host.authority, line("ca.pub"));
+    assert_eq!(host.principals().collect::<Vec<_>>(), [b"host.example"]);
+    assert!(matches!(HostKey::read(&line("key-cert.pub")), HostKey::Unusable));
+    assert!(matches!(HostKey::read(&line("key.pub")), HostKey::Plain(_)));
 }
