@@ -157,7 +157,7 @@ fn hosts_are_their_keys() {
 #[ignore = "needs sshd: tests/run runs it"]
 fn keys_of_every_kind_and_their_certificates() {
     let outcome = |listed: &str, arrived| Outcome { listed: listed.into(), arrived };
-    let mut wrong = Vec::new();
+    let (mut wrong, mut beside) = (Vec::new(), Vec::new());
     for side in [Side::Openssh, Side::ours()] {
         let mut world = World::new(side);
         let forms = ["ed25519", "ecdsa-256", "rsa-2048"];
@@ -166,12 +166,10 @@ fn keys_of_every_kind_and_their_certificates() {
             world.key = Key::make(&world.client, &kind.slug(), kind);
             world.load("known_hosts", &["a", "a>b"]);
             if kind.certificate {
-                // ssh has a certificate's login signed by the plain key where the agent has that as well: the agent
-                // finds another key in the login than it is to sign with, and cannot know that it is the same.
-                let both = world.go(&["a", "b"]);
-                if both != outcome("y", false) {
-                    wrong.push(format!("{side:?}: {kind}, beside its plain key: {both:?}"));
-                }
+                // Where the agent has the plain key as well, the ssh of OpenSSH 9.2 has that sign the certificate's
+                // login: the agent finds another key in the login than it is to sign with, and refuses. That of 10.6
+                // arrives.
+                beside.push(world.go(&["a", "b"]));
                 let public = world.key.public();
                 let (status, _, errors) = world.client.ssh_add(&["-qdk", public.to_str().unwrap()]);
                 assert_eq!(status, 0, "{errors}");
@@ -184,4 +182,6 @@ fn keys_of_every_kind_and_their_certificates() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let (openssh, ours) = beside.split_at(beside.len() / 2);
+    assert_eq!(ours, openssh, "certificates beside their plain keys");
 }
