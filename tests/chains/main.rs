@@ -22,6 +22,7 @@ mod keys;
 #[path = "../clients/sshd.rs"]
 mod sshd;
 
+mod confirm;
 mod destinations;
 mod peers;
 mod world;

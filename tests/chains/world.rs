@@ -65,9 +65,14 @@ impl World {
     /// Puts both keys into the agent, the one in question bound to these destinations (`ME` is the user's name),
     /// with hosts looked up in `known`.
     pub fn load(&self, known: &str, destinations: &[&str]) {
+        self.load_with(&[], known, destinations);
+    }
+
+    /// The same, with further options of ssh-add.
+    pub fn load_with(&self, options: &[&str], known: &str, destinations: &[&str]) {
         self.client.clear();
         let known = self.client.scratch.path(known);
-        let mut arguments = vec!["-q", "-H", known.to_str().unwrap()];
+        let mut arguments = [&["-q", "-H", known.to_str().unwrap()], options].concat();
         let named: Vec<_> = destinations.iter().map(|text| text.replace("ME", self.client.user())).collect();
         named.iter().for_each(|text| arguments.extend(["-h", text]));
         arguments.push(self.key.path.to_str().unwrap());
