@@ -37,21 +37,31 @@ fn right_key(keys: &'static Keys) -> impl Strategy<Value = Vec<u8>> {
     select(pairs.chain(keys.host_certified.iter().map(|(_, blob)| blob.clone())).collect::<Vec<_>>())
 }
 
-/// Bytes that may have been cut, lengthened, or changed in one place.
-fn worn(bytes: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
-    (bytes, any::<prop::sample::Index>(), 0..12_u8, 1..=255_u8).prop_map(|(mut bytes, at, fate, by)| {
-        match fate {
-            1 => bytes.push(by),
-            _ if bytes.is_empty() => {}
-            0 => bytes.truncate(at.index(bytes.len())),
-            2 => {
-                let place = at.index(bytes.len());
-                bytes[place] ^= by;
-            }
-            _ => {}
+/// What may happen to bytes: where, what of it, and by how much.
+pub(crate) type Wear = (prop::sample::Index, u8, u8);
+
+/// Mostly nothing.
+pub(crate) fn wear() -> impl Strategy<Value = Wear> {
+    (any::<prop::sample::Index>(), 0..12_u8, 1..=255_u8)
+}
+
+/// Cuts, lengthens, or changes bytes in one place; or leaves them.
+pub(crate) fn wear_out(mut bytes: Vec<u8>, (at, fate, by): Wear) -> Vec<u8> {
+    match fate {
+        1 => bytes.push(by),
+        _ if bytes.is_empty() => {}
+        0 => bytes.truncate(at.index(bytes.len())),
+        2 => {
+            let place = at.index(bytes.len());
+            bytes[place] ^= by;
         }
-        bytes
-    })
+        _ => {}
+    }
+    bytes
+}
+
+fn worn(bytes: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
+    (bytes, wear()).prop_map(|(bytes, wear)| wear_out(bytes, wear))
 }
 
 fn key(keys: &'static Keys) -> impl Strategy<Value = Vec<u8>> {

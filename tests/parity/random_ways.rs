@@ -2,7 +2,7 @@
 
 use crate::given::given;
 use crate::keys::Key;
-use crate::random::runner;
+use crate::random::{Wear, runner, wear, wear_out};
 use crate::sides::Side;
 use crate::support::{Agent, Scratch};
 use crate::wire::{self, Conn, add_constrained, destinations, host, login, session_bind, step};
@@ -27,6 +27,8 @@ struct Case {
     session: usize,
     host: Option<usize>,
     user: usize,
+    /// What happens to its bytes.
+    wear: Wear,
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -42,12 +44,12 @@ fn case() -> impl Strategy<Value = Case> {
     let steps = (permitted, prop::collection::vec(step(), 1..3));
     let session = prop_oneof![10 => Just(0), 1 => 1..3_usize];
     let host = prop_oneof![10 => Just(Some(0)), 1 => Just(Some(1)), 4 => Just(None)];
-    (steps, way, session, host, 0..USERS.len()).prop_map(
-        |((permitted, mut steps), way, session, host, user)| {
+    (steps, way, session, host, 0..USERS.len(), wear()).prop_map(
+        |((permitted, mut steps), way, session, host, user, wear)| {
             let before = |at: usize| at.checked_sub(1).map(|before: usize| way[before].0);
             let hops = way.iter().zip(permitted).enumerate();
             steps.extend(hops.filter_map(|(at, (hop, user))| Some((before(at), hop.0, user?))));
-            Case { steps, way, session, host, user }
+            Case { steps, way, session, host, user, wear }
         },
     )
 }
@@ -100,7 +102,7 @@ fn answers(agent: &Agent, hosts: &[Host], case: &Case) -> (Vec<Vec<u8>>, Vec<u8>
     let from_end = |back: usize| (case.way.len() - 1).checked_sub(back);
     let session = from_end(case.session).map_or(SESSIONS[3], |at| SESSIONS[at]);
     let host_key = case.host.and_then(from_end).map(|at| &hosts[case.way[at].0].blob[..]);
-    let data = login(session, USERS[case.user], &key.blob, host_key);
+    let data = wear_out(login(session, USERS[case.user], &key.blob, host_key), case.wear);
     let signed = conn.ask(&wire::sign(&key.blob, &data, 0)).unwrap();
     (binds, list, signed)
 }
