@@ -4,12 +4,15 @@
 //! Nothing here decides about keys, and nothing here reads a message. System calls that need `unsafe` are in `unix` and `linux` alone.
 
 pub mod activation;
+pub mod ancestors;
 pub mod child;
 pub mod clock;
 pub mod directory;
+pub mod display;
 pub mod executable;
 #[cfg(target_os = "linux")]
 pub mod handover;
+pub mod hangup;
 pub mod harden;
 pub mod hibernation;
 pub mod life;
@@ -22,6 +25,7 @@ pub mod process;
 pub mod program;
 pub mod signals;
 pub mod socket;
+pub mod terminal;
 mod unix;
 pub mod user_manager;
 

@@ -140,7 +140,9 @@ pub fn name(pid: i32) -> Option<String> {
 #[must_use]
 pub fn program(pid: i32) -> Option<String> {
     let file = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
-    Some(file.file_name()?.to_string_lossy().into_owned())
+    let name = file.file_name()?.to_string_lossy().into_owned();
+    // What the kernel adds where the file was replaced since, as by an upgrade.
+    Some(name.strip_suffix(" (deleted)").map(str::to_owned).unwrap_or(name))
 }
 
 /// Whether there is a process of that number, be it one that only waits for its parent.

@@ -109,7 +109,7 @@ impl Programs {
     }
 }
 
-fn can_be_run(meta: &Metadata) -> bool {
+pub(super) fn can_be_run(meta: &Metadata) -> bool {
     meta.is_file() && meta.permissions().mode() & 0o111 != 0
 }
 
