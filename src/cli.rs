@@ -32,6 +32,9 @@ where it cannot be run",
 MYAGENT_LOG    the log level where --log is not given
 SSH_AUTH_SOCK  an agent there that sshd has forwarded is kept: start prints and starts nothing then
 SHELL          chooses the form of the output where --shell is not given and no shell calls
+DISPLAY, WAYLAND_DISPLAY, SSH_ASKPASS, SSH_ASKPASS_REQUIRE
+               where and by which program the agent asks before it uses a key of ssh-add -c:
+               its own ones, or those of your session, or of the last start at a terminal
 
 A command under an agent of its own is given SSH_AUTH_SOCK, SSH_AGENT_PID and MYAGENT_SOCK",
     ),
@@ -42,7 +45,7 @@ A command under an agent of its own is given SSH_AUTH_SOCK, SSH_AGENT_PID and MY
 ~/.ssh/agent/myagent.HOST.sock
       the socket: the first of these places that can be used, and is found again there
 control.sock, agent.log
-      beside it: the socket for stop and status, and the log of an agent in the background
+      beside it: the socket for stop, status and answer, and the log of an agent in the background
 told  beside it, too: start has said once that no agent here outlives the last logout
 myagent.socket, myagent-transient.service
       the units of your own systemd that start uses, the first where it is installed
@@ -81,6 +84,8 @@ pub enum Command {
     Stop,
     /// Say whether an agent is running, and what it holds
     Status(Status),
+    /// Show the questions of the agent that wait for an answer, and answer them
+    Answer(Answer),
     /// Print what makes a shell complete this program's commands and options
     Completions(Completions),
     /// Make it permanent: for every shell, and as a service where one can outlive the logout
@@ -142,6 +147,26 @@ pub struct Start {
     #[arg(last = true, value_name = "COMMAND")]
     #[arg(conflicts_with_all = ["foreground", "service", "daemon", "shell", "replace_forwarded"])]
     pub command: Vec<OsString>,
+}
+
+/// The options of `myagent answer`.
+#[derive(Debug, clap::Args)]
+pub struct Answer {
+    /// The answer, for scripts [default: show each question, and ask at this terminal]
+    #[arg(value_name = "yes|no", hide_possible_values = true)]
+    pub answer: Option<YesNo>,
+    /// The number of the question, where more than one is open
+    #[arg(requires = "answer")]
+    pub number: Option<u32>,
+}
+
+/// An answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum YesNo {
+    /// The key may be used
+    Yes,
+    /// It may not
+    No,
 }
 
 /// The options of `myagent completions`.

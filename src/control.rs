@@ -1,24 +1,27 @@
-//! The control socket: what `stop` and `status` say to a running agent, and the client's half of it.
+//! The control socket: what our own commands say to a running agent, and the client's half of it.
 //!
 //! One JSON line each way. This never travels over the agent socket, which may be forwarded to other hosts.
 //! Answers are believed only from a process of our own uid, and read only up to a limit.
 #![forbid(unsafe_code)]
 
 use crate::error::Error;
+use crate::platform::display::Surroundings;
 use crate::platform::socket::{self, Stream};
 use interprocess::local_socket::traits::Stream as _;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Version of the messages below; both sides must have the same.
 pub const VERSION: u32 = 1;
-/// A request is a few dozen bytes; what is longer is not one.
-pub const MAX_REQUEST: usize = 4 * 1024;
+/// A request is a few dozen bytes, or names a display in a dozen values of some hundred; what is longer is not one.
+pub const MAX_REQUEST: usize = 16 * 1024;
 /// A status names every key with the first KiB of its comment: room for some thousands of keys, and for more with
 /// comments of the usual length.
 pub const MAX_REPLY: u64 = 16 * 1024 * 1024;
+/// How long a command may wait to get a word in that it needs no answer to.
+const TELLING: Duration = Duration::from_millis(200);
 /// An agent answers at once, or, in the middle of a restart, when the requests in work are done with (5 s at most) and the
 /// next program has begun; one that takes longer is stopped or stuck.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -33,7 +36,7 @@ pub struct Request {
 }
 
 /// What an agent can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Op {
@@ -43,12 +46,61 @@ pub enum Op {
     Stop,
     /// Hand everything over to the program that now lies where the agent was started from.
     Restart,
+    /// A person is here: they can be asked at this display or terminal.
+    Register(Registration),
+    /// Which questions are open.
+    Questions,
+    /// The answer to one of them.
+    Answer {
+        /// Its number.
+        number: u32,
+        /// The key may be used.
+        yes: bool,
+    },
+}
+
+/// Where a person has called `start`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registration {
+    /// The graphical session, where there is one.
+    pub surroundings: Surroundings,
+    /// The terminal.
+    pub terminal: Option<PathBuf>,
+}
+
+/// A question that nobody has answered yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenQuestion {
+    /// Never used twice.
+    pub number: u32,
+    /// What is asked, in lines.
+    pub text: String,
+    /// Where it is shown.
+    pub place: String,
+    /// It is shown on a terminal, and waits for [`Op::Answer`].
+    pub answerable: bool,
+    /// How long it has been open, in seconds.
+    pub age_seconds: u64,
+}
+
+/// Where questions would be shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asking {
+    /// The display or terminal, and how the answer is given; none where nobody can be asked.
+    pub place: Option<String>,
+    /// What else was looked for, and why it is of no use.
+    pub missing: Vec<String>,
+    /// Why the last question that was not answered was not.
+    pub last_failure: Option<String>,
+    /// Questions that wait for an answer now.
+    pub open: usize,
 }
 
 /// What an agent answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant)] // there is one at a time, and it goes at once
 pub enum Reply {
     /// To [`Op::Status`].
     Status(Status),
@@ -62,6 +114,10 @@ pub enum Reply {
         /// As [`Status::handovers`] was until now.
         handovers: u32,
     },
+    /// To [`Op::Register`], and to an [`Op::Answer`] that came in time.
+    Noted,
+    /// To [`Op::Questions`], the oldest first.
+    Questions(Vec<OpenQuestion>),
     /// To what cannot be done.
     Refused {
         /// The user's sentence.
@@ -103,6 +159,9 @@ pub struct Status {
     /// Why the last attempt at that changed nothing.
     #[serde(default)]
     pub restart_failure: Option<String>,
+    /// How a person would be asked.
+    #[serde(default)]
+    pub asking: Asking,
 }
 
 /// One key, as `ssh-add -l` would name it.
@@ -183,8 +242,7 @@ impl Connection {
     /// One request, one reply. A reply of [`Reply::Refused`] becomes [`Error::Refused`].
     pub fn ask(&mut self, op: Op) -> Result<Reply, Error> {
         let lost = |e: io::Error| Error::io("talk to the agent's control socket", e);
-        let mut line = serde_json::to_vec(&Request { version: VERSION, op }).map_err(|e| lost(e.into()))?;
-        line.push(b'\n');
+        let line = line(op).map_err(lost)?;
         self.stream.get_mut().write_all(&line).map_err(lost)?;
         let mut answer = Vec::new();
         (&mut self.stream).take(MAX_REPLY).read_until(b'\n', &mut answer).map_err(lost)?;
@@ -208,4 +266,23 @@ impl Connection {
 /// Opens a connection, asks once, closes it.
 pub fn ask(control_path: &Path, op: Op) -> Result<Reply, Error> {
     Connection::open(control_path)?.ask(op)
+}
+
+/// Says something that needs no answer, or no answer that anybody waits for. Whether it arrived is not known.
+pub fn tell(control_path: &Path, op: Op) {
+    let told = || -> io::Result<()> {
+        let mut stream = socket::connect(control_path, TELLING)?;
+        if !socket::peer(&stream)?.is_ours() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        stream.set_send_timeout(Some(TELLING))?;
+        stream.write_all(&line(op)?)
+    };
+    let _ = told();
+}
+
+fn line(op: Op) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(&Request { version: VERSION, op })?;
+    line.push(b'\n');
+    Ok(line)
 }

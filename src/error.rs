@@ -149,6 +149,12 @@ pub enum Error {
         /// What it may be.
         allowed: String,
     },
+    /// `answer yes` found nothing to answer.
+    #[error("no question is open that can be answered here")]
+    NoQuestion,
+    /// `answer yes` found more than one question.
+    #[error("{0} questions are open")]
+    WhichQuestion(usize),
     /// A plan that nobody said yes to.
     #[error("{command} changes files of yours, and there is no terminal to ask for a yes")]
     Unconfirmed {
@@ -241,6 +247,7 @@ impl Error {
                 ));
             }
             Self::Unwritable { .. } => "move the program to a plain path, and run that",
+            Self::WhichQuestion(_) => "name one by its number; to see them: myagent answer",
             Self::Relayed { hint, .. } => hint,
             _ => "",
         };

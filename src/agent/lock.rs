@@ -88,7 +88,7 @@ impl Lock {
         } else {
             None
         };
-        Ok(Self { hash, failures: reader.u32()? })
+        Ok(Self { hash, failures: reader.u32()?, times: 0 })
     }
 }
 
@@ -103,6 +103,8 @@ fn hash(password: &[u8], salt: &[u8; 16]) -> Option<Zeroizing<[u8; 32]>> {
 pub(super) struct Lock {
     hash: Option<Arc<PasswordHash>>,
     failures: u32,
+    /// How often it was closed.
+    times: u64,
 }
 
 impl Lock {
@@ -116,6 +118,7 @@ impl Lock {
         let open = self.hash.is_none();
         if open {
             self.hash = Some(Arc::new(hash));
+            self.times += 1;
         }
         open
     }
@@ -131,6 +134,10 @@ impl Lock {
             self.failures = self.failures.saturating_add(1);
         }
         false
+    }
+
+    pub(super) fn times(&self) -> u64 {
+        self.times
     }
 
     pub(super) fn failures(&self) -> u32 {

@@ -9,6 +9,7 @@
 mod adding;
 mod consent;
 mod destination;
+mod fingerprint;
 mod keyring;
 mod lock;
 mod moment;
@@ -30,7 +31,7 @@ pub use options::{FingerprintHash, Options};
 pub use pattern::{list_matches, matches};
 pub use policy::Permit;
 pub use refusal::{Refusal, Refusals};
-pub use session::Session;
+pub use session::{Hop, Session};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,6 +106,7 @@ impl Agent {
         match request {
             Request::List { .. } => Outcome::Reply(Reply::Identities(self.keyring.list(session))),
             Request::Sign { blob, data, flags } => {
+                let consent = consent.filter(|consent| consent.is_of(self.lock.times()));
                 self.sign(session, blob, &Wanted { data, flags: *flags, consent })
             }
             Request::Add(_) => Outcome::Import,
@@ -147,7 +149,7 @@ impl Agent {
         };
         match policy::authorize(identity, session, wanted) {
             Ok(Decision::Permit(permit)) => Outcome::Sign(permit),
-            Ok(Decision::Ask(question)) => Outcome::Ask(question),
+            Ok(Decision::Ask(question)) => Outcome::Ask(question.until_lock(self.lock.times())),
             Err(refusal) => self.refuse(session, refusal),
         }
     }
@@ -199,6 +201,14 @@ impl Agent {
         }
         tracing::info!(peer = %session, "unlocked");
         Reply::Success
+    }
+
+    /// Whether a yes to `question` would still mean anything: not after a lock, opened or not, nor when the key is gone or was added
+    /// anew.
+    pub fn still_asks(&mut self, question: &Question, now: Moment) -> bool {
+        self.keyring.expire(now);
+        let asks = |identity: &Identity| question.concerns(identity, self.lock.times());
+        !self.is_locked() && self.keyring.find(&question.blob).is_some_and(asks)
     }
 
     /// Forgets every key, locked or not, and says how many there were.

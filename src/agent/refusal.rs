@@ -60,6 +60,17 @@ pub enum Refusal {
     /// A library for FIDO tokens came with another key.
     #[error("a library for FIDO tokens is named, and the key is on none")]
     NotFido,
+    /// A question that did not end with a yes.
+    #[error("key {key} was not confirmed: {why}")]
+    NotConfirmed {
+        /// Its fingerprint.
+        key: String,
+        /// The user's sentence.
+        why: String,
+    },
+    /// A secret that nobody entered.
+    #[error("{0}")]
+    NothingEntered(String),
     /// A provider that is not there, or not on the list.
     #[error("provider {0}")]
     Provider(String),

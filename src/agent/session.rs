@@ -34,6 +34,14 @@ pub(super) struct Bind {
     pub(super) forwarding: bool,
 }
 
+/// A host on the way of a connection, proven by its key's signature.
+pub struct Hop<'s> {
+    /// The host's key or certificate.
+    pub host_key: &'s [u8],
+    /// Requests come from there; else a login there is to follow.
+    pub forwarding: bool,
+}
+
 /// A peer's connection. What it is called is for the log.
 pub struct Session {
     name: String,
@@ -79,6 +87,11 @@ impl Session {
 
     pub(super) fn time(&self) -> Option<WallTime> {
         self.time
+    }
+
+    /// The hosts that the connection was bound to, the nearest first.
+    pub fn hops(&self) -> impl Iterator<Item = Hop<'_>> {
+        self.binds.iter().map(|bind| Hop { host_key: &bind.host_key, forwarding: bind.forwarding })
     }
 
     /// Binds the connection to a session: host key, session identifier, signature, forwarding flag.

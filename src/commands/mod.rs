@@ -4,6 +4,7 @@
 //! standard error, and nothing goes there when all is well.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod completions;
 mod forwarded;
 mod guard;
@@ -11,6 +12,7 @@ mod install;
 mod notice;
 mod own;
 mod probe;
+mod register;
 mod restart;
 #[cfg(target_os = "linux")]
 mod resume;
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Completions(options) => completions::run(&options).map(|()| STATUS_OK),
         Command::Stop => stop::run().map(|()| STATUS_OK),
         Command::Status(options) => status::run(&options),
+        Command::Answer(options) => answer::run(&options).map(|()| STATUS_OK),
         Command::Restart => restart::run().map(|()| STATUS_OK),
         Command::Guard => guard::run().map(|()| STATUS_OK),
         Command::Resume(options) => resume::run(&options).map(|()| STATUS_OK),

@@ -5,6 +5,7 @@
 //! or disturb the user's other agent.
 #![forbid(unsafe_code)]
 
+use super::register;
 use super::serve::{self, Birth};
 use super::start::birth;
 use crate::cli::Start;
@@ -74,6 +75,7 @@ pub(super) fn run(options: &Start) -> Result<(), Error> {
             // Only copies now: the agent's keep the lock and watch.
             drop(lock);
             let pid = report.wait()?;
+            register::register(&candidate.control());
             // The agent removes its directory, as the command takes this process.
             std::mem::forget(own);
             Err(become_command(&options.command, &candidate, pid))

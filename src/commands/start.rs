@@ -2,14 +2,14 @@
 //!
 //! Guarantees that of any number of simultaneous calls one starts the agent and all print the same path, that no
 //! living socket is taken over, and that nothing but the variable is printed. Where an agent answers, no thread,
-//! runtime, process or file comes to be.
+//! runtime, process or file comes to be, and a person at a terminal costs one message more.
 #![forbid(unsafe_code)]
 
 use super::probe::{self, Found};
 use super::serve::{self, Birth};
 use super::service::Situation;
 use super::way::{self, Forced, Notice, Way};
-use super::{forwarded, notice, own, print, say};
+use super::{forwarded, notice, own, print, register, say};
 use crate::agent::Options;
 use crate::cli::{Level, SecretMemory, Shell, Start};
 use crate::error::Error;
@@ -73,7 +73,13 @@ pub(super) fn run(options: &Start) -> Result<(), Error> {
         Found::Nothing | Found::Ending(_) => start(options, &candidates, &environment)?,
     };
     match started {
-        Started::Answers(socket, pid) => print(&shell.lines(&socket.to_string_lossy(), pid)),
+        Started::Answers(socket, pid) => {
+            print(&shell.lines(&socket.to_string_lossy(), pid))?;
+            if let Some(candidate) = candidates.iter().find(|candidate| candidate.socket == socket) {
+                register::register(&candidate.control());
+            }
+            Ok(())
+        }
         Started::Served => Ok(()),
     }
 }

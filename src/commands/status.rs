@@ -5,10 +5,11 @@
 
 use super::{print, stop};
 use crate::cli;
-use crate::control::{KeyStatus, Measure, Op, Reply, State, Status};
+use crate::control::{Asking, KeyStatus, Measure, Op, Reply, State, Status};
 use crate::error::{Error, STATUS_FAILED, STATUS_OK};
 use crate::platform::local_time;
 use crate::platform::paths::{self, Environment};
+use crate::platform::terminal::visible;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -69,9 +70,14 @@ fn table(status: &Status) -> String {
     row("connections", &status.connections.to_string());
     row("log", status.log.as_deref().unwrap_or("standard error, or none"));
     row("locked", &locked);
+    row("asking", &describe_asking(&status.asking));
+    if let Some(failure) = &status.asking.last_failure {
+        row("not confirmed", failure);
+    }
     if !status.locked {
         let _ = writeln!(text, "keys: {}", status.keys.len());
-        status.keys.iter().for_each(|key| text.push_str(&describe_key(key)));
+        let can_ask = status.asking.place.is_some();
+        status.keys.iter().for_each(|key| text.push_str(&describe_key(key, can_ask)));
     }
     text.push_str("protection\n");
     status.measures.iter().for_each(|measure| text.push_str(&describe_measure(measure)));
@@ -87,7 +93,20 @@ pub(super) fn count_keys(keys: usize) -> String {
     format!("{keys} {}", if keys == 1 { "key" } else { "keys" })
 }
 
-fn describe_key(key: &KeyStatus) -> String {
+/// Where a person would be asked, or why nobody can be.
+fn describe_asking(asking: &Asking) -> String {
+    let open = match asking.open {
+        0 => String::new(),
+        1 => "; 1 question is open".to_owned(),
+        open => format!("; {open} questions are open"),
+    };
+    match &asking.place {
+        Some(place) => format!("{place}{open}"),
+        None => format!("nowhere: {}", asking.missing.join("; ")),
+    }
+}
+
+fn describe_key(key: &KeyStatus, can_ask: bool) -> String {
     let (fingerprint, comment, kind) =
         (visible(&key.fingerprint), visible(&key.comment), visible(&key.key_type));
     let mut line = format!("  {} {fingerprint} {comment} ({kind})", key.bits);
@@ -98,7 +117,11 @@ fn describe_key(key: &KeyStatus) -> String {
         line.push_str(", for its destinations alone");
     }
     if key.confirm {
-        line.push_str(", not usable yet: there is no way to ask");
+        line.push_str(if can_ask {
+            ", asks before each use"
+        } else {
+            ", not usable now: there is no way to ask"
+        });
     }
     line + "\n"
 }
@@ -124,25 +147,9 @@ fn lifetime(mut seconds: u64) -> String {
     if parts.is_empty() { "0s".to_owned() } else { parts.into_iter().take(2).collect() }
 }
 
-/// `text` with whatever would act on a terminal, or turn the direction of writing, shown as an escape.
-fn visible(text: &str) -> String {
-    let acts = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if acts(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_comment_cannot_act_on_the_terminal() {
-        let hostile = "a\x1b[2Jb\r\n\u{9b}\u{202e}é\t";
-        let shown = visible(hostile);
-        assert_eq!(shown, "a\\u{1b}[2Jb\\r\\n\\u{9b}\\u{202e}é\\t");
-    }
 
     #[test]
     fn lifetimes_read_like_those_of_ssh_add() {
@@ -152,8 +159,7 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_table_names_keys_constraints_and_measures() {
+    fn full() -> Status {
         let key = KeyStatus {
             key_type: "ED25519-CERT".into(),
             bits: 256,
@@ -164,7 +170,7 @@ mod tests {
             restricted: true,
         };
         let measure = Measure { name: "memory".into(), state: State::Refused, detail: "EPERM".into() };
-        let status = Status {
+        Status {
             pid: 7,
             version: "9.9".into(),
             socket: "/s".into(),
@@ -179,17 +185,33 @@ mod tests {
             program: "/p".into(),
             handovers: 2,
             restart_failure: Some("it ended".into()),
-        };
+            asking: Asking { missing: vec!["no display".into(), "no terminal".into()], ..Asking::default() },
+        }
+    }
+
+    #[test]
+    fn the_table_names_keys_constraints_and_measures() {
+        let status = full();
         let text = table(&status);
         for part in [
-            "256 SHA256:abc me (ED25519-CERT), gone in 1h1m, for its destinations alone, not usable yet: there is no way to ask\n",
+            "256 SHA256:abc me (ED25519-CERT), gone in 1h1m, for its destinations alone, \
+             not usable now: there is no way to ask\n",
             "keys: 1\n",
             "no; 2 wrong passwords",
+            "asking       nowhere: no display; no terminal\n",
             "refused  memory: EPERM\n",
             "last refusals\n  no\n",
         ] {
             assert!(text.contains(part), "{part:?} is not in {text}");
         }
+        let place = Some("terminal /dev/pts/1 with `myagent answer`".to_owned());
+        let asking = Asking { place, open: 2, ..Asking::default() };
+        let text = table(&Status { asking, ..full() });
+        assert!(text.contains(", asks before each use\n"), "{text}");
+        assert!(
+            text.contains("asking       terminal /dev/pts/1 with `myagent answer`; 2 questions are open\n"),
+            "{text}"
+        );
         let locked = table(&Status { locked: true, keys: Vec::new(), ..status });
         assert!(!locked.contains("keys:"), "a locked agent names no keys: {locked}");
     }

@@ -83,7 +83,6 @@ async fn next(listener: &Listener) -> (Stream, Peer) {
 /// One client, from its first message to its last.
 async fn serve(shared: &Arc<Shared>, mut stream: Stream, peer: Peer) {
     let mut session = Session::new(peer.to_string());
-    let client = Client { peer };
     let mut closing = shared.restart.closing(&stream);
     tracing::info!(peer = %session, "connected");
     loop {
@@ -96,6 +95,7 @@ async fn serve(shared: &Arc<Shared>, mut stream: Stream, peer: Peer) {
             }
         };
         closing.heard();
+        let client = Client::new(peer, &stream);
         let reply = answer::answer(shared, &client, &mut session, message).await;
         if let Err(error) = frame::write(&mut stream, &reply.to_frame()).await {
             tracing::info!(peer = %session, "connection closed: {error}");

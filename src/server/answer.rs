@@ -15,7 +15,7 @@ use crate::vault::{SecretBuf, Vault};
 /// Answers one message. Whatever goes wrong, the answer is FAILURE and the next request is served.
 pub(super) async fn answer(
     shared: &Arc<Shared>,
-    client: &Client,
+    client: &Client<'_>,
     session: &mut Session,
     message: SecretBuf,
 ) -> Reply {
@@ -40,7 +40,7 @@ pub(super) async fn answer(
         _turn = shared.huge.acquire().await.ok();
         outcome = shared.agent().handle(session, &request, consent.as_ref(), clock::now());
     }
-    match outcome {
+    let reply = match outcome {
         Outcome::Reply(reply) => reply,
         // The key was added again while the question was open: it is another one.
         Outcome::Ask(_) => shared.agent().note(session, Refusal::NoSuchKey),
@@ -52,7 +52,10 @@ pub(super) async fn answer(
         Outcome::AddToken | Outcome::RemoveToken => shared.agent().note(session, Refusal::NoTokens),
         Outcome::Lock => lock(shared, session, message).await,
         Outcome::Unlock(_) => unlock::unlock(shared, session, message).await,
-    }
+    };
+    // Whatever it was, an open question may have lost its sense by it.
+    shared.questions.look_again();
+    reply
 }
 
 async fn sign(shared: &Arc<Shared>, session: &Session, permit: Permit, data: &[u8]) -> Reply {

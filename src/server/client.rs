@@ -1,11 +1,30 @@
 //! The peer of a connection, while its request is in work.
 #![forbid(unsafe_code)]
 
+use std::os::fd::{AsFd, BorrowedFd};
+
+use interprocess::local_socket::tokio::Stream;
+
+use crate::platform::hangup;
 use crate::platform::socket::Peer;
 
 /// A peer.
-pub(super) struct Client {
+pub(super) struct Client<'c> {
     /// Who it was when it connected.
-    #[allow(dead_code)] // until questions say who asks
     pub(super) peer: Peer,
+    socket: BorrowedFd<'c>,
+}
+
+impl<'c> Client<'c> {
+    /// The one at the other end of `stream`.
+    pub(super) fn new(peer: Peer, stream: &'c Stream) -> Self {
+        let Stream::UdSocket(socket) = stream;
+        Self { peer, socket: socket.as_fd() }
+    }
+
+    /// Returns when it has hung up, whatever it has sent before: nobody waits for the answer any more. One that closes
+    /// its sending half alone counts as gone, too.
+    pub(super) async fn gone(&self) {
+        hangup::hung_up(self.socket).await;
+    }
 }

@@ -9,10 +9,10 @@ use interprocess::local_socket::tokio::Stream;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::time::timeout;
 
-use super::Shared;
 use super::restart::{self, Candidate};
+use super::{Shared, asking};
 use crate::agent::{Identity, Moment};
-use crate::control::{KeyStatus, MAX_REQUEST, Op, Reply, Request, Status, VERSION};
+use crate::control::{Asking, KeyStatus, MAX_REQUEST, Op, Reply, Request, Status, VERSION};
 use crate::platform::clock;
 
 /// How long a control client may take: it is our own program.
@@ -60,8 +60,20 @@ async fn reply(shared: &Arc<Shared>, line: &[u8]) -> (Reply, Option<Candidate>) 
         return refused(format!("control version {VERSION} is spoken here, not {}", request.version));
     }
     match request.op {
-        Op::Status => (Reply::Status(status(shared)), None),
+        Op::Status => {
+            let asking = asking::describe(shared).await;
+            (Reply::Status(status(shared, asking)), None)
+        }
         Op::Stop => (Reply::Stopping { pid: std::process::id() }, None),
+        Op::Register(registration) => {
+            shared.questions.register(registration);
+            (Reply::Noted, None)
+        }
+        Op::Questions => (Reply::Questions(shared.questions.list()), None),
+        Op::Answer { number, yes } => match shared.questions.answer(number, yes) {
+            Ok(()) => (Reply::Noted, None),
+            Err(reason) => refused(reason),
+        },
         Op::Restart => match restart::prepare(shared).await {
             Ok(candidate) => (Reply::Restarting { handovers: shared.handovers }, Some(candidate)),
             Err(reason) => refused(reason),
@@ -69,7 +81,7 @@ async fn reply(shared: &Arc<Shared>, line: &[u8]) -> (Reply, Option<Candidate>) 
     }
 }
 
-fn status(shared: &Shared) -> Status {
+fn status(shared: &Shared, asking: Asking) -> Status {
     let now = clock::now();
     let mut agent = shared.agent();
     agent.expire(now);
@@ -89,6 +101,7 @@ fn status(shared: &Shared) -> Status {
         program: shared.config.program.path.display().to_string(),
         handovers: shared.handovers,
         restart_failure: shared.restart.failure(),
+        asking,
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     };
     loop {
         let next = shared.agent().expire(clock::now());
+        shared.questions.look_again();
         tokio::select! {
             () = timer.wait_until(next) => {}
             () = shared.expiry.notified() => {}

@@ -41,6 +41,7 @@ use crate::platform::lock::InstanceLock;
 use crate::platform::paths::Places;
 use crate::platform::{BoundSocket, activation};
 use crate::vault::{Vault, Wish};
+use asking::Questions;
 use client::Client;
 use restart::Restart;
 use sockets::Files;
@@ -104,6 +105,7 @@ struct Shared {
     connections: AtomicUsize,
     /// Those and the ones on the control socket.
     open: AtomicUsize,
+    questions: Questions,
     restart: Restart,
     sockets: Sockets,
     config: Config,
@@ -137,7 +139,10 @@ pub fn run(
         .map_err(|error| Error::io("make secret memory", std::io::Error::other(error)))?;
     let sockets = Sockets::bind(&config, activated)?;
     config.lock.record(&config.places.socket);
-    serve_all(Shared::new(config, sockets, vault, Agent::new(options), SystemTime::now(), 0), ready)
+    serve_all(
+        Shared::new(config, sockets, vault, Agent::new(options), Questions::default(), SystemTime::now(), 0),
+        ready,
+    )
 }
 
 /// Goes on with the state of a predecessor, whose place in this process this program has taken.
@@ -150,7 +155,7 @@ pub fn resume(
     (head, vault, agent): (state::Head, Vault, Agent),
     ready: impl FnOnce(),
 ) -> Result<(), Error> {
-    serve_all(Shared::new(config, sockets, vault, agent, head.started, head.handovers), ready)
+    serve_all(Shared::new(config, sockets, vault, agent, head.questions, head.started, head.handovers), ready)
 }
 
 impl Shared {
@@ -159,6 +164,7 @@ impl Shared {
         sockets: Sockets,
         vault: Vault,
         agent: Agent,
+        questions: Questions,
         started: SystemTime,
         handovers: u32,
     ) -> Arc<Self> {
@@ -175,6 +181,7 @@ impl Shared {
             stop: Notify::new(),
             connections: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            questions,
             restart: Restart::default(),
             sockets,
             config,

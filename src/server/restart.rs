@@ -111,6 +111,13 @@ impl Restart {
         Closing { closing: self.closing.subscribe(), socket: socket.as_fd().as_raw_fd(), silence }
     }
 
+    /// Returns when connections are to end, for whoever waits for a person meanwhile.
+    pub(super) async fn has_begun(&self) {
+        if self.closing.subscribe().wait_for(|closing| *closing).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// The next program, once one was tried out.
     pub(super) async fn candidate(&self) -> Candidate {
         loop {

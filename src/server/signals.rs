@@ -46,6 +46,7 @@ impl Signals {
                 signal = self.0.next() => match signal {
                     Signal::SIGUSR1 => {
                         let keys = shared.agent().forget_all();
+                        shared.questions.look_again();
                         tracing::info!(keys, "all keys forgotten on SIGUSR1");
                         continue;
                     }

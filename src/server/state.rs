@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tracing::level_filters::LevelFilter;
 
+use super::asking::Questions;
 use super::{Mode, Shared, Sockets};
 use crate::agent::Agent;
 use crate::message::{DecodeError, Reader, put_string, put_u32, put_u64};
@@ -50,6 +51,8 @@ pub struct Head {
     pub handovers: u32,
     /// Device and inode of the agent socket and of the control socket, where their files are ours.
     identities: [Option<(u64, u64)>; 2],
+    /// Where people can be asked, and which numbers questions have had.
+    pub(super) questions: Questions,
 }
 
 impl Shared {
@@ -74,6 +77,7 @@ impl Shared {
             put_u64(&mut out, device);
             put_u64(&mut out, inode);
         }
+        self.questions.save(&mut out);
         self.agent().save(&self.vault, &mut out)?;
         let witness = self.vault.witness(&out)?;
         out.extend_from_slice(&witness);
@@ -121,6 +125,7 @@ impl Head {
             started,
             handovers,
             identities: [identity()?, identity()?],
+            questions: Questions::load(reader)?,
         })
     }
 
@@ -171,4 +176,4 @@ fn read<V: Borrow<Vault>>(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

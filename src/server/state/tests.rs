@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::agent::{FingerprintHash, Moment, Options, Session};
+use crate::control::Registration;
 use crate::message::put_string;
+use crate::platform::display::Surroundings;
 use crate::platform::lock::Attempt;
 use crate::server::Config;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -10,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 /// An agent with a key that must be confirmed, a refusal and a lock, all of it as small as it can be.
-fn shared(directory: &std::path::Path) -> Arc<Shared> {
+pub(in crate::server) fn shared(directory: &std::path::Path, questions: Questions) -> Arc<Shared> {
     let private = std::fs::Permissions::from_mode(0o700);
     std::fs::set_permissions(directory, private).unwrap();
     let place = |name: &str| directory.join(name);
@@ -41,18 +43,24 @@ fn shared(directory: &std::path::Path) -> Arc<Shared> {
     assert_eq!(ask(&add)[4], 6);
     assert_eq!(ask(&[22, 0, 0, 0, 1, b'x'])[4], 6);
     let vault = Arc::into_inner(vault).unwrap();
-    Shared::new(config, sockets, vault, agent, SystemTime::now(), 0)
+    let registration =
+        Registration { surroundings: Surroundings::default(), terminal: Some("/dev/pts/none".into()) };
+    questions.register(registration);
+    Shared::new(config, sockets, vault, agent, questions, SystemTime::now(), 0)
 }
 
 #[test]
 fn a_state_is_taken_whole_and_unchanged_or_not_at_all() {
     let directory = tempfile::tempdir().unwrap();
-    let shared = shared(directory.path());
+    let shared = shared(directory.path(), Questions::default());
     let whole = shared.save().unwrap();
     let (head, _, agent) = load(&whole, shared.vault.passage().unwrap()).ok().unwrap();
     assert!(agent.is_locked() && agent.key_count() == 1 && agent.refusals().iter().count() == 1);
     assert_eq!(agent.options(), shared.agent().options());
     assert!(agent.options().allow_remote_admin && *agent.options() != Options::default());
+    let places = |questions: &Questions| format!("{:?}", questions.registered());
+    assert_eq!(places(&head.questions), places(&shared.questions));
+    assert!(places(&head.questions).contains("/dev/pts/none"));
     assert_eq!((head.handovers, head.places.socket), (1, shared.config.places.socket.clone()));
     // In the same vault: a new one each time would take a minute.
     let take = |bytes: &[u8]| read(bytes, |_| Ok(&*shared.vault)).map(drop);
@@ -75,7 +83,7 @@ fn a_state_is_taken_whole_and_unchanged_or_not_at_all() {
 #[test]
 fn another_format_is_named() {
     let directory = tempfile::tempdir().unwrap();
-    let shared = shared(directory.path());
+    let shared = shared(directory.path(), Questions::default());
     let mut state = shared.save().unwrap();
     state[MAGIC.len() + 3] += 1;
     let said = load(&state, shared.vault.passage().unwrap()).err().unwrap();

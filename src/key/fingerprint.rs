@@ -1,0 +1,26 @@
+//! What a fingerprint is made of.
+#![allow(unsafe_code)]
+
+use std::borrow::Cow;
+
+use aws_lc_sys as c;
+
+use super::certificate::Certificate;
+use crate::message::{CERTIFICATE, Reader};
+
+/// The plain public key of `blob`, which may be a certificate for it. None where that cannot be read.
+pub fn plain(blob: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let kind = Reader::new(blob).string().ok()?;
+    if !kind.ends_with(CERTIFICATE.as_bytes()) {
+        return Some(Cow::Borrowed(blob));
+    }
+    Some(Cow::Owned(Certificate::read(blob).ok()?.plain()))
+}
+
+/// MD5, for people who compare fingerprints as OpenSSH showed them until 2015; nothing depends on it.
+pub fn md5(bytes: &[u8]) -> [u8; 16] {
+    let mut out = [0; 16];
+    // SAFETY: reads `len` bytes and writes 16, both of which are there; keeps neither pointer.
+    unsafe { c::MD5(bytes.as_ptr(), bytes.len(), out.as_mut_ptr()) };
+    out
+}
