@@ -1,0 +1,23 @@
+//! Asking a person before a key is used: what counts as a yes, who waits and who does not, what ends a question, where
+//! it is shown, and what of the agent reaches the program that shows it.
+#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests too
+
+#[path = "../support/keys.rs"]
+mod keys;
+#[path = "../support/sides.rs"]
+mod sides;
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../support/wire.rs"]
+mod wire;
+
+mod answers;
+mod child;
+mod desk;
+mod ends;
+mod handover;
+mod hosts;
+mod places;
+mod terminal;
+mod waiting;
