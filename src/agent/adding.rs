@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Agent, Destinations, Identity, Moment, Options, Refusal, Session};
-use crate::key::Imported;
-use crate::message::{AddIdentity, Constraint, Reply};
+use crate::key::{Imported, Sk};
+use crate::message::{AddIdentity, Constraint, PrivateKey, Reply};
 
 /// The constraints of keys, taken apart.
 #[derive(Default)]
@@ -20,6 +20,8 @@ pub struct Constraints {
     pub confirm: bool,
     /// Where they may be used; anywhere without any.
     pub destinations: Option<Arc<Destinations>>,
+    /// A provider was named with the key.
+    pub provider: bool,
 }
 
 impl Constraints {
@@ -33,6 +35,9 @@ impl Constraints {
         for constraint in &add.constraints {
             match constraint {
                 Constraint::AssociatedCerts { .. } => return Err(Refusal::NotToken),
+                Constraint::SkProvider(_) if matches!(add.key, PrivateKey::Sk(_)) => {
+                    constraints.provider = true;
+                }
                 Constraint::SkProvider(_) => return Err(Refusal::NotFido),
                 other => constraints.take(other)?,
             }
@@ -72,6 +77,10 @@ impl Agent {
     ) -> Reply {
         if self.is_locked() {
             return self.note(session, Refusal::Locked);
+        }
+        // Fails closed: a provider that was named and did not come with the key cannot be kept.
+        if constraints.provider && !imported.key.sk().is_some_and(Sk::has_provider) {
+            return self.note(session, Refusal::NotFido);
         }
         let Some(comment) = comment(add.comment) else {
             return self.note(session, Refusal::Comment);

@@ -147,8 +147,8 @@ impl Agent {
         let Some(identity) = self.keyring.find(blob) else {
             return self.refuse(session, Refusal::NoSuchKey);
         };
-        match policy::authorize(identity, session, wanted) {
-            Ok(Decision::Permit(permit)) => Outcome::Sign(permit),
+        match policy::authorize(identity, session, &self.options, wanted) {
+            Ok(Decision::Permit(permit)) => Outcome::Sign(permit.until_lock(self.lock.times())),
             Ok(Decision::Ask(question)) => Outcome::Ask(question.until_lock(self.lock.times())),
             Err(refusal) => self.refuse(session, refusal),
         }
@@ -178,6 +178,20 @@ impl Agent {
             self.note(session, refusal);
             Reply::ExtensionFailure
         }))
+    }
+
+    /// Whether a permit still holds that was given before a person or a token was waited for: not after a lock,
+    /// opened or not, nor when the key is gone or was added anew.
+    ///
+    /// # Errors
+    /// The [`Refusal`], where it does not.
+    pub fn still_permits(&mut self, permit: &Permit, now: Moment) -> Result<(), Refusal> {
+        self.keyring.expire(now);
+        if self.is_locked() {
+            return Err(Refusal::Locked);
+        }
+        let holds = |identity: &Identity| permit.is_for(identity, self.lock.times());
+        if self.keyring.find(permit.blob()).is_some_and(holds) { Ok(()) } else { Err(Refusal::NoSuchKey) }
     }
 
     /// Locks, unless another lock came first.

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::Session;
-use crate::key::{ImportError, SignError};
+use crate::key::{ImportError, SignError, SkFailure};
 use crate::message::DecodeError;
 
 /// Refusals that `status` can show; older ones are in the log.
@@ -74,6 +74,17 @@ pub enum Refusal {
     /// A provider that is not there, or not on the list.
     #[error("provider {0}")]
     Provider(String),
+    /// A token's key of another application than SSH's own is to sign what is not SSH's.
+    #[error("key {0} is not of an SSH application, and signs logins and SSH signatures only")]
+    NotForSsh(String),
+    /// A FIDO token gave no signature.
+    #[error("key {key}: {failure}")]
+    Sk {
+        /// Its fingerprint.
+        key: String,
+        /// Why.
+        failure: SkFailure,
+    },
     /// Tokens are not served.
     #[error("PKCS#11 tokens are not supported")]
     NoTokens,

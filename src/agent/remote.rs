@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::{Options, Refusal, Session};
+use crate::key::Provider;
 use crate::message::{Constraint, Request};
 
 /// Refuses what the connection may not ask, whatever else is so.
@@ -29,11 +30,14 @@ pub(super) fn check(session: &Session, request: &Request<'_>, options: &Options)
     Err(Refusal::RemoteAdmin(deed))
 }
 
-/// Whether a library is to be loaded for the request: the path of one names itself.
+/// Whether a library is to be loaded for the request; what ssh-sk-helper has built in is none.
 fn names_provider(request: &Request<'_>) -> bool {
     match request {
         Request::AddToken(_) => true,
-        Request::Add(add) => add.constraints.iter().any(|c| matches!(c, Constraint::SkProvider(_))),
+        Request::Add(add) => add.constraints.iter().any(|constraint| match constraint {
+            Constraint::SkProvider(name) => !Provider::is_internal(name),
+            _ => false,
+        }),
         _ => false,
     }
 }
@@ -59,7 +63,7 @@ mod tests {
             Request::Sign { blob: b"", data: b"", flags: 0 },
             Request::Extension { name: b"query", body: b"" },
             add(vec![]),
-            add(vec![Constraint::SkProvider(b"internal")]),
+            add(vec![Constraint::SkProvider(b"/usr/lib/provider.so")]),
             add_token(),
             Request::RemoveToken { provider: b"", pin: b"" },
             Request::Remove { blob: b"" },
@@ -101,6 +105,8 @@ mod tests {
         assert!(session.bind(&[&[0; 12][..], &[0]].concat()).is_err());
         assert!(session.is_remote() && !session.is_forwarded());
         let texts = refused(&session, &Options::default());
+        let internal = add(vec![Constraint::SkProvider(b"internal")]);
+        assert!(check(&session, &internal, &Options::default()).is_ok());
         assert_eq!(texts.len(), 2);
         assert!(texts.iter().all(|text| text.contains("allow-remote-pkcs11")));
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::message::{AddIdentity, Constraint, PrivateKey, number};
+use crate::message::{AddIdentity, Constraint, PrivateKey, SkKind, SkPrivate, number};
 use crate::vault::Wish;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
@@ -225,4 +225,109 @@ fn comments_are_any_bytes_but_zero() {
     assert_eq!(&*rig.agent.identities().next().unwrap().comment, b"ends");
     rig.add(1, b"\xff\xfe", &[]);
     assert_eq!(&*rig.agent.identities().next().unwrap().comment, b"\xff\xfe");
+}
+
+/// A token's key of this application, added; its blob.
+fn add_on_token(rig: &mut Rig, application: &[u8]) -> Vec<u8> {
+    let public = key(1).0;
+    let mut blob = Vec::new();
+    for field in [b"sk-ssh-ed25519@openssh.com", &public[..], application] {
+        crate::message::put_string(&mut blob, field);
+    }
+    let key = PrivateKey::Sk(SkPrivate {
+        kind: SkKind::Ed25519,
+        certificate: None,
+        public: Some(&public),
+        application,
+        flags: 1,
+        handle: b"handle",
+        reserved: b"",
+    });
+    let add = AddIdentity { constrained: false, key, comment: b"token", constraints: vec![] };
+    assert_eq!(rig.ask(&encoded(&Request::Add(add))), [number::SUCCESS]);
+    blob
+}
+
+#[test]
+fn keys_of_the_web_sign_what_is_ssh_alone() {
+    let login = |blob: &[u8]| {
+        let mut data = Vec::new();
+        crate::message::put_string(&mut data, b"session");
+        data.push(50);
+        for field in [b"user", &b"ssh-connection"[..], b"publickey"] {
+            crate::message::put_string(&mut data, field);
+        }
+        data.push(1);
+        crate::message::put_string(&mut data, b"sk-ssh-ed25519@openssh.com");
+        crate::message::put_string(&mut data, blob);
+        data
+    };
+    let may = |rig: &mut Rig, blob: &[u8], data: &[u8]| {
+        let request = Request::Sign { blob, data, flags: 0 };
+        matches!(rig.agent.handle(&mut rig.session, &request, None, rig.now), Outcome::Sign(_))
+    };
+    for (websafe, restrict, application, free) in [
+        ("ssh:*", true, &b"ssh:"[..], true),
+        ("ssh:*", true, b"ssh:mine", true),
+        ("ssh:*", true, b"https://example.com", false),
+        ("ssh:*", true, b"", false),
+        ("ssh:*", false, b"https://example.com", true),
+        ("*,!ssh:*", true, b"ssh:", false),
+        ("", true, b"ssh:", false),
+    ] {
+        let mut rig = Rig::new();
+        let options =
+            Options { websafe: websafe.to_owned(), restrict_websafe: restrict, ..Options::default() };
+        rig.agent = Agent::new(options);
+        let blob = add_on_token(&mut rig, application);
+        assert_eq!(may(&mut rig, &blob, b"anything"), free, "{websafe} {application:?}");
+        assert!(may(&mut rig, &blob, &login(&blob)));
+        assert_eq!(may(&mut rig, &blob, &login(&self::blob(1))), free);
+    }
+}
+
+/// What was permitted before a wait is not after a lock, be it open again, nor for a key that came anew.
+#[test]
+fn a_permit_does_not_outlive_what_it_was_given_for() {
+    let mut rig = Rig::new();
+    let blob = add_on_token(&mut rig, b"ssh:");
+    let permit = |rig: &mut Rig| {
+        let request = Request::Sign { blob: &blob, data: b"data", flags: 0 };
+        match rig.agent.handle(&mut rig.session, &request, None, rig.now) {
+            Outcome::Sign(permit) => permit,
+            _ => panic!("no permit"),
+        }
+    };
+    let first = permit(&mut rig);
+    assert!(rig.agent.still_permits(&first, rig.now).is_ok());
+    add_on_token(&mut rig, b"ssh:");
+    assert!(matches!(rig.agent.still_permits(&first, rig.now), Err(Refusal::NoSuchKey)));
+    let second = permit(&mut rig);
+    assert_eq!(rig.ask(&encoded(&Request::Lock { password: b"x" })), [number::SUCCESS]);
+    assert!(matches!(rig.agent.still_permits(&second, rig.now), Err(Refusal::Locked)));
+    assert_eq!(rig.ask(&encoded(&Request::Unlock { password: b"x" })), [number::SUCCESS]);
+    assert!(rig.agent.still_permits(&second, rig.now).is_err());
+    let third = permit(&mut rig);
+    rig.agent.forget_all();
+    assert!(matches!(rig.agent.still_permits(&third, rig.now), Err(Refusal::NoSuchKey)));
+}
+
+/// Without what resolves a provider's name the key is not taken.
+#[test]
+fn a_provider_that_does_not_come_with_the_key_refuses_it() {
+    let mut rig = Rig::new();
+    let public = key(1).0;
+    let sk = |certificate| SkPrivate {
+        kind: SkKind::Ed25519,
+        certificate,
+        public: Some(&public),
+        application: b"ssh:",
+        flags: 1,
+        handle: b"handle",
+        reserved: b"",
+    };
+    let constraints = vec![Constraint::SkProvider(b"internal")];
+    let add = AddIdentity { constrained: true, key: PrivateKey::Sk(sk(None)), comment: b"", constraints };
+    assert_eq!(rig.ask(&encoded(&Request::Add(add))), [number::FAILURE]);
+    assert_eq!(rig.agent.identities().count(), 0);
 }

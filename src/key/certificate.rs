@@ -4,7 +4,9 @@
 //! is passed over by its length.
 #![forbid(unsafe_code)]
 
-use crate::message::{CERTIFICATE, Composite, Curve, DecodeError, Reader, is_certificate, put_string};
+use crate::message::{
+    CERTIFICATE, Composite, Curve, DecodeError, Reader, SkKind, is_certificate, put_string,
+};
 
 /// A certificate, taken apart. It borrows from the bytes that came.
 pub(super) struct Certificate<'f> {
@@ -27,7 +29,8 @@ impl<'f> Certificate<'f> {
         let mut reader = Reader::new(blob);
         let full = std::str::from_utf8(reader.string()?).map_err(|_| NO_TYPE)?;
         let composite = Composite::certified(full.as_bytes()).map(Composite::key_type);
-        let key_type = composite.or_else(|| full.strip_suffix(CERTIFICATE)).ok_or(NO_TYPE)?;
+        let token = SkKind::of(full).filter(|(_, certified)| *certified).map(|(kind, _)| kind.key_type());
+        let key_type = composite.or(token).or_else(|| full.strip_suffix(CERTIFICATE)).ok_or(NO_TYPE)?;
         let fields = match key_type {
             _ if composite.is_some() => 1,
             "ssh-ed25519" => 1,

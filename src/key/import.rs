@@ -14,7 +14,7 @@ use super::certificate::Certificate;
 use super::composite;
 use super::number::{bits, digits};
 use super::verify::may_be_signed;
-use super::{Algorithm, ImportError, Key, rsa};
+use super::{Algorithm, Held, ImportError, Key, Provider, Sk, rsa};
 use crate::message::{
     Composite, CompositePublic, Curve, EcdsaPublic, PrivateKey, RsaPublic, put_mpint, put_string,
 };
@@ -38,6 +38,20 @@ pub struct Imported {
     pub key: Key,
 }
 
+impl Imported {
+    /// The same key, with who is to talk to its token.
+    ///
+    /// # Errors
+    /// [`ImportError::Invalid`], where it is on no FIDO token.
+    pub fn with_provider(mut self, provider: Provider) -> Result<Self, ImportError> {
+        let Held::Sk(sk) = &mut self.key.held else {
+            return Err(ImportError::Invalid("a provider comes with a key that is on no FIDO token"));
+        };
+        sk.set_provider(provider);
+        Ok(self)
+    }
+}
+
 /// Checks a key and seals its private half.
 ///
 /// # Errors
@@ -45,16 +59,22 @@ pub struct Imported {
 pub fn import(private: &PrivateKey<'_>, vault: &Vault) -> Result<Imported, ImportError> {
     let certificate = private.certificate().map(|blob| certified(blob, private)).transpose()?;
     let certificate = certificate.as_ref();
-    let (algorithm, plain, record) = match private {
-        PrivateKey::Ed25519 { public, secret, .. } => import_ed25519(certificate, public, secret, vault)?,
+    let (plain, key) = match private {
+        PrivateKey::Ed25519 { public, secret, .. } => {
+            sealed(import_ed25519(certificate, public, secret, vault)?)
+        }
         PrivateKey::Ecdsa { curve, public, scalar } => {
-            import_ecdsa(*curve, public, certificate, scalar, vault)?
+            sealed(import_ecdsa(*curve, public, certificate, scalar, vault)?)
         }
         PrivateKey::Rsa { public, d, iqmp, p, q } => {
-            import_rsa(public, certificate, &[d, p, q, iqmp], vault)?
+            sealed(import_rsa(public, certificate, &[d, p, q, iqmp], vault)?)
+        }
+        PrivateKey::Sk(private) => {
+            let sk = Sk::import(private, certificate, vault)?;
+            (sk.public().to_vec(), Key::on_token(sk))
         }
         PrivateKey::Composite { kind, public, secret } => {
-            import_composite(*kind, public, certificate, secret, vault)?
+            sealed(import_composite(*kind, public, certificate, secret, vault)?)
         }
     };
     let digest = digest::digest(&digest::SHA256, &plain);
@@ -64,7 +84,7 @@ pub fn import(private: &PrivateKey<'_>, vault: &Vault) -> Result<Imported, Impor
         blob: private.certificate().map_or_else(|| plain.into(), Arc::from),
         fingerprint: fingerprint.to_string(),
         certificate: certificate.is_some(),
-        key: Key::new(algorithm, record),
+        key,
     })
 }
 
@@ -82,6 +102,10 @@ fn certified<'f>(blob: &'f [u8], private: &PrivateKey<'_>) -> Result<Certificate
 }
 
 type Parts = (Algorithm, Vec<u8>, Record);
+
+fn sealed((algorithm, plain, record): Parts) -> (Vec<u8>, Key) {
+    (plain, Key::new(algorithm, record))
+}
 
 fn import_ed25519(
     certificate: Option<&Certificate<'_>>,

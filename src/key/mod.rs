@@ -19,6 +19,8 @@ mod number;
 mod public;
 mod rsa;
 mod sign;
+mod sk;
+mod sk_failure;
 mod state;
 mod verify;
 
@@ -26,6 +28,8 @@ pub use fingerprint::{md5, plain};
 pub use host::HostKey;
 pub use import::{Imported, import};
 pub use sign::{Cost, Means, SignError};
+pub use sk::{Provider, Sk};
+pub use sk_failure::SkFailure;
 pub use verify::{is_public_key, verify};
 
 use std::sync::OnceLock;
@@ -47,6 +51,10 @@ pub enum Algorithm {
     },
     /// ML-DSA-44 and Ed25519 together, under one of the names of their type.
     MlDsa44Ed25519(Composite),
+    /// Ed25519 on a FIDO token (OpenSSH's PROTOCOL.u2f).
+    SkEd25519,
+    /// ECDSA with NIST P-256 on a FIDO token.
+    SkEcdsa,
 }
 
 impl Algorithm {
@@ -57,13 +65,15 @@ impl Algorithm {
             Self::Ecdsa(_) => "ECDSA",
             Self::Rsa { .. } => "RSA",
             Self::MlDsa44Ed25519(_) => "MLDSA44-ED25519",
+            Self::SkEd25519 => "ED25519-SK",
+            Self::SkEcdsa => "ECDSA-SK",
         }
     }
 
     /// The size that `ssh-add -l` shows, in bits.
     pub fn bits(self) -> usize {
         match self {
-            Self::Ed25519 | Self::Ecdsa(Curve::P256) => 256,
+            Self::Ed25519 | Self::Ecdsa(Curve::P256) | Self::SkEd25519 | Self::SkEcdsa => 256,
             Self::Ecdsa(Curve::P384) => 384,
             Self::Ecdsa(Curve::P521) => 521,
             Self::Rsa { bits } => bits,
@@ -87,11 +97,25 @@ enum Held {
         /// An RSA key as AWS-LC has it, where the vault lets it stay between signatures.
         kept: OnceLock<rsa::Rsa>,
     },
+    /// On a FIDO token.
+    Sk(Sk),
 }
 
 impl Key {
     fn new(algorithm: Algorithm, record: Record) -> Self {
         Self { algorithm, held: Held::Sealed { record, kept: OnceLock::new() } }
+    }
+
+    fn on_token(sk: Sk) -> Self {
+        Self { algorithm: sk.algorithm(), held: Held::Sk(sk) }
+    }
+
+    /// What is known of it, where it lives on a FIDO token.
+    pub fn sk(&self) -> Option<&Sk> {
+        match &self.held {
+            Held::Sk(sk) => Some(sk),
+            Held::Sealed { .. } => None,
+        }
     }
 
     /// What it signs with.

@@ -44,6 +44,8 @@ pub enum Cost {
 pub enum Means {
     /// This process, at that cost: [`Key::sign`].
     Here(Cost),
+    /// A FIDO token, which a person must touch: [`super::Sk`].
+    Sk,
 }
 
 impl Key {
@@ -51,12 +53,15 @@ impl Key {
     pub fn means(&self) -> Means {
         match self.held {
             Held::Sealed { .. } => Means::Here(self.cost()),
+            Held::Sk(_) => Means::Sk,
         }
     }
 
     fn cost(&self) -> Cost {
         match self.algorithm {
-            Algorithm::Ed25519 | Algorithm::Ecdsa(_) => Cost::Small,
+            Algorithm::Ed25519 | Algorithm::Ecdsa(_) | Algorithm::SkEd25519 | Algorithm::SkEcdsa => {
+                Cost::Small
+            }
             Algorithm::Rsa { bits } if bits > HUGE_RSA_BITS => Cost::Huge,
             // 0.15 ms, and now and then 0.5: ML-DSA tries until a signature is one that may be shown.
             Algorithm::Rsa { .. } | Algorithm::MlDsa44Ed25519(_) => Cost::Large,
@@ -69,7 +74,7 @@ impl Key {
     /// # Errors
     /// [`SignError`]; nothing is known of the signature then.
     pub fn sign(&self, vault: &Vault, data: &[u8], flags: u32) -> Result<Vec<u8>, SignError> {
-        let Held::Sealed { record, kept } = &self.held;
+        let Held::Sealed { record, kept } = &self.held else { return Err(SignError::Refused) };
         let blob = match self.algorithm {
             Algorithm::Ed25519 => vault.open(record, |secret| sign_ed25519(secret, data))?,
             Algorithm::Ecdsa(curve) => vault.open(record, |secret| sign_ecdsa(curve, secret, data))?,
@@ -77,6 +82,7 @@ impl Key {
             Algorithm::MlDsa44Ed25519(kind) => vault
                 .open(record, |record| composite::sign(record, data))?
                 .map(|signature| signature_blob(kind.key_type(), &signature)),
+            Algorithm::SkEd25519 | Algorithm::SkEcdsa => None,
         };
         blob.ok_or(SignError::Refused)
     }

@@ -1,18 +1,26 @@
 //! A private key on its way into the next program: what it is, and its record, sealed as it lies in memory.
 #![forbid(unsafe_code)]
 
-use super::{Algorithm, Held, Key};
+use super::{Algorithm, Held, Key, Sk};
 use crate::message::{Composite, Curve, DecodeError, Reader, put_string, put_u32};
 use crate::vault::Record;
 
 const ED25519: u8 = 1;
 const ECDSA: u8 = 2;
 const RSA: u8 = 3;
+const SK: u8 = 4;
 const COMPOSITE: u8 = 6;
 
 impl Key {
     /// Appends the key: an algorithm, and the two parts of its record. No secret is in the clear.
     pub fn save(&self, out: &mut Vec<u8>) {
+        let record = match &self.held {
+            Held::Sealed { record, .. } => record,
+            Held::Sk(sk) => {
+                out.push(SK);
+                return sk.save(out);
+            }
+        };
         match self.algorithm {
             Algorithm::Ed25519 => out.push(ED25519),
             Algorithm::Ecdsa(curve) => {
@@ -27,8 +35,9 @@ impl Key {
                 out.push(COMPOSITE);
                 put_string(out, kind.key_type().as_bytes());
             }
+            // Those are never sealed here.
+            Algorithm::SkEd25519 | Algorithm::SkEcdsa => {}
         }
-        let Held::Sealed { record, .. } = &self.held;
         let (nonce, sealed) = record.parts();
         put_string(out, nonce);
         put_string(out, sealed);
@@ -51,6 +60,7 @@ impl Key {
                 let kind = Composite::plain(reader.string()?);
                 Algorithm::MlDsa44Ed25519(kind.ok_or(DecodeError::Invalid("unknown composite"))?)
             }
+            SK => return Ok(Self::on_token(Sk::load(reader)?)),
             _ => return Err(DecodeError::Invalid("unknown kind of key")),
         };
         let (nonce, sealed) = (reader.string()?, reader.string()?);
@@ -61,7 +71,9 @@ impl Key {
 
     /// Whether the record opens in `vault`, which it does where nothing was changed on its way.
     pub fn opens(&self, vault: &crate::vault::Vault) -> bool {
-        let Held::Sealed { record, .. } = &self.held;
-        vault.open(record, |_| ()).is_ok()
+        match &self.held {
+            Held::Sealed { record, .. } => vault.open(record, |_| ()).is_ok(),
+            Held::Sk(sk) => sk.opens(vault),
+        }
     }
 }

@@ -4,7 +4,10 @@
 //! the certificate. Numbers stay as they stand on the wire; `key` reads them.
 #![forbid(unsafe_code)]
 
-use super::{Composite, CompositePublic, Constraint, DecodeError, Reader, number, printable, put_string};
+use super::{
+    Composite, CompositePublic, Constraint, DecodeError, Reader, SkKind, SkPrivate, number, printable,
+    put_string,
+};
 
 /// The curves of RFC 5656 that OpenSSH uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +121,8 @@ pub enum PrivateKey<'f> {
     Rsa { public: RsaPublic<'f>, d: &'f [u8], iqmp: &'f [u8], p: &'f [u8], q: &'f [u8] },
     /// `secret` is ML-DSA's seed and Ed25519's.
     Composite { kind: Composite, public: CompositePublic<'f>, secret: &'f [u8] },
+    /// On a FIDO token.
+    Sk(SkPrivate<'f>),
 }
 
 /// A request to hold a key.
@@ -156,6 +161,7 @@ impl<'f> PrivateKey<'f> {
             Self::Ecdsa { curve, .. } => curve.key_type(),
             Self::Rsa { .. } => "ssh-rsa",
             Self::Composite { kind, .. } => kind.key_type(),
+            Self::Sk(sk) => sk.kind.key_type(),
         }
     }
 
@@ -165,6 +171,7 @@ impl<'f> PrivateKey<'f> {
             Self::Composite { kind, public: CompositePublic::Certificate(_), .. } => {
                 kind.certificate_type().into()
             }
+            Self::Sk(SkPrivate { kind, certificate: Some(_), .. }) => kind.certificate_type().into(),
             _ if self.certificate().is_some() => format!("{}{CERTIFICATE}", self.key_type()),
             _ => self.key_type().into(),
         }
@@ -173,7 +180,7 @@ impl<'f> PrivateKey<'f> {
     /// The certificate that the key came with.
     pub fn certificate(&self) -> Option<&'f [u8]> {
         match self {
-            Self::Ed25519 { certificate, .. } => *certificate,
+            Self::Ed25519 { certificate, .. } | Self::Sk(SkPrivate { certificate, .. }) => *certificate,
             Self::Ecdsa { public: EcdsaPublic::Certificate(blob), .. }
             | Self::Rsa { public: RsaPublic::Certificate(blob), .. }
             | Self::Composite { public: CompositePublic::Certificate(blob), .. } => Some(blob),
@@ -195,6 +202,9 @@ impl<'f> PrivateKey<'f> {
         }
         let unknown = || DecodeError::UnknownKeyType(printable(full));
         let name = std::str::from_utf8(full).map_err(|_| unknown())?;
+        if let Some((kind, certified)) = SkKind::of(name) {
+            return Ok(Self::Sk(SkPrivate::decode(reader, kind, certified)?));
+        }
         let plain = name.strip_suffix(CERTIFICATE);
         let certificate = if plain.is_some() { Some(reader.string()?) } else { None };
         match plain.unwrap_or(name) {
@@ -256,6 +266,7 @@ impl<'f> PrivateKey<'f> {
                 }
                 put_string(out, secret);
             }
+            Self::Sk(sk) => sk.encode(out),
         }
     }
 }

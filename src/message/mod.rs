@@ -13,6 +13,8 @@ mod reader;
 mod reply;
 mod request;
 mod signed;
+mod sk;
+pub mod sk_helper;
 mod token;
 
 pub use composite::{Composite, CompositePublic};
@@ -22,6 +24,7 @@ pub use reader::{Reader, put_mpint, put_string, put_u32, put_u64};
 pub use reply::{Listed, Reply};
 pub use request::Request;
 pub use signed::{Signed, Userauth};
+pub use sk::{SkKind, SkPrivate};
 pub use token::AddToken;
 
 /// Message numbers (RFC 9987 section 6.1).

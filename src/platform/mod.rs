@@ -24,6 +24,7 @@ pub mod paths;
 pub mod process;
 pub mod program;
 pub mod signals;
+pub mod sk_helper;
 pub mod socket;
 pub mod terminal;
 mod unix;

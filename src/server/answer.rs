@@ -1,14 +1,15 @@
 //! One request, from its bytes to its reply: the agent decides, and what takes time is done elsewhere.
 #![forbid(unsafe_code)]
 
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use super::{Client, Shared, asking, unlock};
-use crate::agent::{Constraints, Outcome, PasswordHash, Permit, Refusal, Session};
-use crate::key::{self, Cost, Imported, Means};
-use crate::message::{AddIdentity, Reply, Request};
+use super::{Client, Shared, asking, provider, sk, unlock};
+use crate::agent::{Constraints, Options, Outcome, PasswordHash, Permit, Refusal, Session};
+use crate::key::{self, Cost, Imported, Means, Provider};
+use crate::message::{AddIdentity, Constraint, Reply, Request};
 use crate::platform::clock;
 use crate::vault::{SecretBuf, Vault};
 
@@ -45,7 +46,7 @@ pub(super) async fn answer(
         // The key was added again while the question was open: it is another one.
         Outcome::Ask(_) => shared.agent().note(session, Refusal::NoSuchKey),
         Outcome::Sign(permit) => match request {
-            Request::Sign { data, .. } => sign(shared, session, permit, data).await,
+            Request::Sign { data, .. } => sign(shared, client, session, permit, data).await,
             _ => Reply::Failure,
         },
         Outcome::Import => import(shared, session, message).await,
@@ -58,7 +59,13 @@ pub(super) async fn answer(
     reply
 }
 
-async fn sign(shared: &Arc<Shared>, session: &Session, permit: Permit, data: &[u8]) -> Reply {
+async fn sign(
+    shared: &Arc<Shared>,
+    client: &Client<'_>,
+    session: &Session,
+    permit: Permit,
+    data: &[u8],
+) -> Reply {
     let key = permit.fingerprint().to_owned();
     let signed = match permit.means() {
         Means::Here(Cost::Small) => Ok(permit.sign(&shared.vault, data)),
@@ -66,6 +73,7 @@ async fn sign(shared: &Arc<Shared>, session: &Session, permit: Permit, data: &[u
             let (vault, data) = (Arc::clone(&shared.vault), data.to_vec());
             spawn_blocking(move || permit.sign(&vault, &data)).await
         }
+        Means::Sk => return sk::sign(shared, client, session, permit, data).await,
     };
     match signed {
         Ok(Ok(signature)) => {
@@ -79,9 +87,10 @@ async fn sign(shared: &Arc<Shared>, session: &Session, permit: Permit, data: &[u
 
 async fn import(shared: &Arc<Shared>, session: &Session, message: SecretBuf) -> Reply {
     let vault = Arc::clone(&shared.vault);
+    let options = shared.agent().options().clone();
     let checked = spawn_blocking(move || {
         let checked = match Request::decode(&message) {
-            Ok(Request::Add(add)) => check(&add, &vault),
+            Ok(Request::Add(add)) => check(&add, &options, &vault),
             _ => return None,
         };
         Some((message, checked))
@@ -99,8 +108,33 @@ async fn import(shared: &Arc<Shared>, session: &Session, message: SecretBuf) -> 
 }
 
 /// What of an addition takes time, and can be said without the agent.
-fn check(add: &AddIdentity<'_>, vault: &Vault) -> Result<(Constraints, Imported), Refusal> {
-    Ok((Constraints::of_key(add)?, key::import(&add.key, vault)?))
+fn check(
+    add: &AddIdentity<'_>,
+    options: &Options,
+    vault: &Vault,
+) -> Result<(Constraints, Imported), Refusal> {
+    let constraints = Constraints::of_key(add)?;
+    let imported = key::import(&add.key, vault)?;
+    let imported = match named_provider(add) {
+        Some(name) => imported.with_provider(resolve(name, options)?)?,
+        None => imported,
+    };
+    Ok((constraints, imported))
+}
+
+fn named_provider<'f>(add: &AddIdentity<'f>) -> Option<&'f [u8]> {
+    add.constraints.iter().find_map(|constraint| match constraint {
+        Constraint::SkProvider(name) => Some(*name),
+        _ => None,
+    })
+}
+
+fn resolve(name: &[u8], options: &Options) -> Result<Provider, Refusal> {
+    if Provider::is_internal(name) {
+        return Ok(Provider::Internal);
+    }
+    let path = provider::allowed(options, name)?;
+    Ok(Provider::Library(path.as_os_str().as_bytes().into()))
 }
 
 async fn lock(shared: &Arc<Shared>, session: &Session, message: SecretBuf) -> Reply {

@@ -85,7 +85,6 @@ pub(super) async fn confirm(
 ///
 /// # Errors
 /// [`Refusal::NothingEntered`] with the reason.
-#[allow(dead_code)] // until something needs a PIN
 pub(super) async fn secret(
     shared: &Arc<Shared>,
     client: &Client<'_>,
@@ -99,7 +98,6 @@ pub(super) async fn secret(
 }
 
 /// Something shown to a person that goes when it is dropped.
-#[allow(dead_code)] // until something must be touched
 pub(super) struct Notice(AbortHandle);
 
 impl Drop for Notice {
@@ -110,7 +108,6 @@ impl Drop for Notice {
 
 /// Tells a person something, such as to touch a key, for as long as the result lives. Never fails: where there is no way
 /// to tell them, what they are to do is on the key itself.
-#[allow(dead_code)] // until something must be touched
 pub(super) fn notify(shared: &Arc<Shared>, text: &str) -> Notice {
     let (shared, text) = (Arc::clone(shared), text.to_owned());
     let shown = tokio::spawn(async move {

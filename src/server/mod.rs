@@ -16,6 +16,7 @@ mod measure;
 mod provider;
 mod restart;
 mod signals;
+mod sk;
 mod sockets;
 pub mod state;
 mod unlock;
@@ -95,6 +96,8 @@ struct Shared {
     unlocks: unlock::Queue,
     /// One signature at a time with keys that keep a core for long.
     huge: Semaphore,
+    /// Requests to FIDO tokens.
+    turns: sk::Turns,
     /// One password hashed for a new lock at a time: the others come too late.
     locking: Semaphore,
     /// The next expiry may have changed.
@@ -176,6 +179,7 @@ impl Shared {
             intake: Intake::default(),
             unlocks: unlock::Queue::default(),
             huge: Semaphore::new(1),
+            turns: sk::Turns::default(),
             locking: Semaphore::new(1),
             expiry: Notify::new(),
             stop: Notify::new(),

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use crate::agent::{Options, Refusal, list_matches};
 
-#[allow(dead_code)] // until there are providers
 /// The real path of the library at `path`, where the agent was started with a list that allows it.
 ///
 /// # Errors

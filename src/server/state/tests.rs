@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-/// An agent with a key that must be confirmed, a refusal and a lock, all of it as small as it can be.
+/// An agent with a key that must be confirmed, one on a token, a refusal and a lock, all of it as small as it can be.
 pub(in crate::server) fn shared(directory: &std::path::Path, questions: Questions) -> Arc<Shared> {
     let private = std::fs::Permissions::from_mode(0o700);
     std::fs::set_permissions(directory, private).unwrap();
@@ -41,6 +41,7 @@ pub(in crate::server) fn shared(directory: &std::path::Path, questions: Question
     let mut ask = |body: &[u8]| agent.answer(&vault, &mut session, body, Moment::default());
     assert_eq!(ask(&[23, 0, 0, 0, 1, b'x'])[4], 5);
     assert_eq!(ask(&add)[4], 6);
+    assert_eq!(ask(&add_on_token(&public))[4], 6);
     assert_eq!(ask(&[22, 0, 0, 0, 1, b'x'])[4], 6);
     let vault = Arc::into_inner(vault).unwrap();
     let registration =
@@ -49,13 +50,26 @@ pub(in crate::server) fn shared(directory: &std::path::Path, questions: Question
     Shared::new(config, sockets, vault, agent, questions, SystemTime::now(), 0)
 }
 
+/// The message that adds a token's key.
+fn add_on_token(public: &[u8]) -> Vec<u8> {
+    let mut add = vec![17];
+    for field in [b"sk-ssh-ed25519@openssh.com", public, b"ssh:"] {
+        put_string(&mut add, field);
+    }
+    add.push(1);
+    for field in [&b"handle"[..], b"", b"token"] {
+        put_string(&mut add, field);
+    }
+    add
+}
+
 #[test]
 fn a_state_is_taken_whole_and_unchanged_or_not_at_all() {
     let directory = tempfile::tempdir().unwrap();
     let shared = shared(directory.path(), Questions::default());
     let whole = shared.save().unwrap();
     let (head, _, agent) = load(&whole, shared.vault.passage().unwrap()).ok().unwrap();
-    assert!(agent.is_locked() && agent.key_count() == 1 && agent.refusals().iter().count() == 1);
+    assert!(agent.is_locked() && agent.key_count() == 2 && agent.refusals().iter().count() == 1);
     assert_eq!(agent.options(), shared.agent().options());
     assert!(agent.options().allow_remote_admin && *agent.options() != Options::default());
     let places = |questions: &Questions| format!("{:?}", questions.registered());

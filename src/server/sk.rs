@@ -1,0 +1,181 @@
+//! Signatures by FIDO tokens: OpenSSH's own ssh-sk-helper makes them, one process for each.
+//!
+//! Guarantees: one request at a time for a provider, since two collide on the token; nobody else waits for a touch or a
+//! PIN; a helper that crashes, hangs, lies or talks without end costs one request and nothing else; it ends when the
+//! client hangs up, and before a handover.
+//! Must never: hold a place in the queue while a person types a PIN.
+#![forbid(unsafe_code)]
+
+mod helper;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+
+use super::{Client, Shared, asking};
+use crate::agent::{Permit, Refusal, Session};
+use crate::key::{Provider, Sk, SkFailure};
+use crate::message::Reply;
+use crate::message::sk_helper::{SkError, read_answer};
+use crate::platform::{clock, sk_helper};
+
+/// Whose turn it is with each provider.
+#[derive(Default)]
+pub(super) struct Turns(Mutex<HashMap<Provider, Weak<Turn<()>>>>);
+
+impl Turns {
+    /// Waits for the next turn, in the order of arrival. It ends when dropped.
+    async fn next(&self, provider: &Provider) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.retain(|_, turn| turn.strong_count() > 0);
+            let turn = turns.get(provider).and_then(Weak::upgrade).unwrap_or_default();
+            turns.insert(provider.clone(), Arc::downgrade(&turn));
+            turn
+        };
+        turn.lock_owned().await
+    }
+}
+
+/// Has a token sign `data`, as long as its client waits and the permit holds.
+pub(super) async fn sign(
+    shared: &Arc<Shared>,
+    client: &Client<'_>,
+    session: &Session,
+    permit: Permit,
+    data: &[u8],
+) -> Reply {
+    let signed = tokio::select! {
+        biased;
+        () = client.gone() => Err(SkFailure::Gone.into()),
+        () = shared.restart.has_begun() => Err(SkFailure::Restarting.into()),
+        signed = signature(shared, client, &permit, data) => signed,
+    };
+    let key = permit.fingerprint();
+    match signed {
+        Ok(signature) => {
+            tracing::info!(peer = %session, %key, "signed");
+            Reply::Signature(signature)
+        }
+        Err(End::Refused(refusal)) => shared.agent().note(session, refusal),
+        Err(End::Failed(failure)) => {
+            shared.agent().note(session, Refusal::Sk { key: key.to_owned(), failure })
+        }
+    }
+}
+
+/// Why there is no signature.
+enum End {
+    /// The agent, or a person, says no.
+    Refused(Refusal),
+    /// The token, or the way to it.
+    Failed(SkFailure),
+}
+
+impl From<SkFailure> for End {
+    fn from(failure: SkFailure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Refusal> for End {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// The signature: without a PIN, and where the token wants one, with it.
+async fn signature(
+    shared: &Arc<Shared>,
+    client: &Client<'_>,
+    permit: &Permit,
+    data: &[u8],
+) -> Result<Vec<u8>, End> {
+    let Some(sk) = permit.key().sk() else { return Err(Refusal::NoSuchKey.into()) };
+    let signed = match attempt(shared, permit, sk, data, b"").await {
+        Err(End::Failed(SkFailure::Said(SkError::WrongPin))) => {
+            let pin = asking::secret(shared, client, &pin_text(permit, sk)).await?;
+            attempt(shared, permit, sk, data, &pin).await
+        }
+        signed => signed,
+    };
+    // The signature is the last word of a token, not of the agent: a lock or a removal meanwhile wins.
+    shared.agent().still_permits(permit, clock::now())?;
+    match signed {
+        Err(End::Failed(SkFailure::Said(SkError::WrongPin))) => Err(SkFailure::WrongPin.into()),
+        signed => signed,
+    }
+}
+
+/// One helper's work, in its turn. `pin` is empty where none is known.
+async fn attempt(
+    shared: &Arc<Shared>,
+    permit: &Permit,
+    sk: &Sk,
+    data: &[u8],
+    pin: &[u8],
+) -> Result<Vec<u8>, End> {
+    let _turn = shared.turns.next(sk.provider()).await;
+    // It may have been long in coming.
+    shared.agent().still_permits(permit, clock::now())?;
+    let program = sk_helper::find().map_err(SkFailure::NoHelper)?;
+    let request = sk.request(&shared.vault, data, pin).map_err(SkFailure::Vault)?;
+    let _notice = sk.wants_touch().then(|| asking::notify(shared, &touch_text(permit)));
+    let answer = helper::ask(&program, request, pin.is_empty()).await?;
+    let signature = read_answer(&answer).map_err(SkFailure::Answer)?.map_err(SkFailure::Said)?;
+    if !sk.has_signed(data, signature) {
+        return Err(SkFailure::Wrong.into());
+    }
+    Ok(signature.to_vec())
+}
+
+/// OpenSSH's sentence for the person who is to touch the token.
+fn touch_text(permit: &Permit) -> String {
+    let login = permit.user().map(|user| {
+        let user = user.escape_ascii();
+        format!("\npublic key authentication request for user \"{user}\" to listed host")
+    });
+    let login = login.unwrap_or_default();
+    format!("Confirm user presence for key {} {}{login}", type_name(permit), permit.fingerprint())
+}
+
+/// OpenSSH's sentence for the person who is to type the token's PIN.
+fn pin_text(permit: &Permit, sk: &Sk) -> String {
+    let touch = if sk.wants_touch() { " and confirm user presence" } else { "" };
+    format!("Enter PIN{touch} for {} key {}: ", type_name(permit), permit.fingerprint())
+}
+
+/// OpenSSH's name for the key's type.
+fn type_name(permit: &Permit) -> String {
+    let ending = if permit.is_certificate() { "-CERT" } else { "" };
+    format!("{}{ending}", permit.key().algorithm().short_name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn turns_come_in_order_and_are_the_providers_own() {
+        let turns = Turns::default();
+        let library = Provider::Library(b"/usr/lib/x.so"[..].into());
+        let first = turns.next(&Provider::Internal).await;
+        let _other = turns.next(&library).await;
+        let mut second = Box::pin(turns.next(&Provider::Internal));
+        let mut third = Box::pin(turns.next(&Provider::Internal));
+        let waits = Duration::from_millis(1);
+        assert!(timeout(waits, &mut second).await.is_err() && timeout(waits, &mut third).await.is_err());
+        // Who leaves is passed over.
+        drop(second);
+        drop(first);
+        drop(third.await);
+        assert_eq!(turns.0.lock().unwrap().len(), 2);
+        drop(turns.next(&library));
+        drop(turns.next(&Provider::Internal).await);
+        let _all = turns.next(&Provider::Internal).await;
+        assert_eq!(turns.0.lock().unwrap().len(), 2);
+    }
+}
