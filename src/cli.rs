@@ -140,6 +140,10 @@ pub struct Start {
     /// Let peers of other hosts, over `ssh -A`, also add and remove keys, lock and unlock: else they list and sign
     #[arg(long)]
     pub allow_remote_admin: bool,
+    /// From where a newly started agent loads what speaks to tokens: patterns of real paths, divided by commas
+    /// [default: /usr/lib*/*,/usr/local/lib*/*]
+    #[arg(long, value_name = "PATTERNS")]
+    pub providers: Option<String>,
     /// How much a newly started agent logs [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log: Option<Level>,

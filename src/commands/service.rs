@@ -105,7 +105,9 @@ fn passed_on(options: &Start) -> Result<Vec<String>, Error> {
     let mut arguments: Vec<String> = ["start", "--foreground"].map(str::to_owned).into();
     let level = name(Level::choose(options.log)?.to_possible_value());
     let memory = options.secret_memory.and_then(|kind| name(kind.to_possible_value()));
-    for (option, value) in [("--log", level), ("--secret-memory", memory)] {
+    // The manager would put a variable in the place of a dollar sign.
+    let providers = options.providers.as_ref().map(|patterns| patterns.replace('$', "$$"));
+    for (option, value) in [("--log", level), ("--secret-memory", memory), ("--providers", providers)] {
         arguments.extend(value.map(|value| format!("{option}={value}")));
     }
     for (option, given) in [

@@ -153,7 +153,11 @@ pub(super) fn birth(options: &Start, places: Places, lock: InstanceLock) -> Resu
 
 /// What the command line decides of every request.
 fn decided(options: &Start) -> Options {
-    Options { allow_remote_admin: options.allow_remote_admin, ..Options::default() }
+    let mut decided = Options { allow_remote_admin: options.allow_remote_admin, ..Options::default() };
+    if let Some(providers) = &options.providers {
+        decided.providers.clone_from(providers);
+    }
+    decided
 }
 
 /// Hibernation is not taken from a machine that can do it, unless the user says so.

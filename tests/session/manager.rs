@@ -124,13 +124,14 @@ fn twenty_shells_get_one_service() {
 fn a_transient_unit_runs_this_program_with_these_options() {
     let machine = Machine::new(false);
     let args = ["--service", "--log", "debug", "--secret-memory", "mlock", "--allow-remote-admin"];
+    let args = [&args[..], &["--providers", "/opt/*,/usr/lib/*"]].concat();
     let (status, out, err) = run(&mut machine.start(&args));
     assert_eq!((status, err.as_str(), pid_in(&out)), (0, "", None));
     let program = crate::support::myagent();
     let expected = format!(
         "systemd-run --user --quiet --collect --description=myagent --unit=myagent-transient.service \
          --property=Type=notify --property=NotifyAccess=main -- {} start --foreground --log=debug \
-         --secret-memory=mlock --allow-remote-admin",
+         --secret-memory=mlock --providers=/opt/*,/usr/lib/* --allow-remote-admin",
         program.display()
     );
     assert_eq!(machine.calls(), [expected]);
