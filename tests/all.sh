@@ -6,9 +6,9 @@
 # The user, its files and what else this script made are removed at the end, however it ends.
 
 # ssh and what it talks to, the shells that `eval "$(myagent start)"` is tried in, systemd's reader of units, fuzzing's
-# C++ compiler, and what builds and boots a Debian for real logins.
-readonly PACKAGES=(gcc g++ libc6-dev git openssh-client openssh-server mercurial haproxy rsync zsh ksh mksh tcsh fish
-    systemd debootstrap systemd-container procps)
+# C++ compiler, a FIDO token played by a library, and what builds and boots a Debian for real logins.
+readonly PACKAGES=(gcc g++ libc6-dev git openssh-client openssh-server openssh-tests mercurial haproxy rsync zsh ksh
+    mksh tcsh fish systemd debootstrap systemd-container procps)
 
 user=myagent-test-$$ work='' copy='' toolchain='' guard='' privsep='' account=''
 

@@ -23,6 +23,9 @@ Host *
     ConnectTimeout 60
 ";
 
+/// A FIDO token played by a library, of Debian's package openssh-tests.
+pub const SK_DUMMY: &str = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so";
+
 /// A client that waits for its agent for ever must not stop the tests; nothing here takes half of this.
 const PATIENCE_SECONDS: &str = "300";
 
@@ -92,7 +95,8 @@ impl Client {
             .args([PATIENCE_SECONDS, program])
             .env("SSH_AUTH_SOCK", &self.agent.socket)
             .env("SSH_ASKPASS", self.scratch.path("askpass"))
-            .env("SSH_ASKPASS_REQUIRE", "force");
+            .env("SSH_ASKPASS_REQUIRE", "force")
+            .env("SSH_SK_PROVIDER", SK_DUMMY);
         command
     }
 

@@ -58,6 +58,8 @@ const TRAILING: &str =
     "a message is decoded from exactly its bytes; only a list, which has none, may have more";
 const LOCK: &str = "OpenSSH's agent dies of it, with all keys: any forwarded peer could do that";
 const PASSWORD: &str = "a password is bytes; OpenSSH's agent dies of a NUL inside one";
+const ZERO: &str =
+    "a name is all of its bytes; OpenSSH passes over a zero at its end, which no client writes";
 const HALF: &str = "the request was whole when the client stopped sending, and it still reads";
 
 const NONE: &str = "a key to be bound to destinations, of which none is named, would be bound to nothing";
@@ -111,6 +113,9 @@ pub(crate) const TABLE: &[Difference] = &[
     // Clients that stop sending.
     row("half_closed", "answered", "closed", "list []", HALF),
     row("zero_length_after_a_request", "the list before", "closed", "list []", HALF),
+    // Keys on tokens.
+    row("fido_malformed", "zero at the application's end", "SUCCESS", "FAILURE", ZERO),
+    row("fido_providers", "provider \"internal\\0\"", "SUCCESS", "FAILURE", ZERO),
     // Extensions.
     row(
         "query",

@@ -35,6 +35,7 @@ mod clients;
 mod constraints;
 mod destinations;
 mod extensions;
+mod fido;
 mod frames;
 mod identities;
 mod locking;
@@ -50,6 +51,7 @@ const SCENARIOS: &[&[&str]] = &[
     constraints::NAMES,
     destinations::NAMES,
     extensions::NAMES,
+    fido::NAMES,
     frames::NAMES,
     identities::NAMES,
     locking::NAMES,

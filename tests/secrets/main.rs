@@ -10,6 +10,7 @@ mod support;
 #[path = "../support/keys.rs"]
 mod keys;
 mod scan;
+mod token;
 #[path = "../support/wire.rs"]
 mod wire;
 

@@ -41,7 +41,14 @@ impl Key {
         let mut inner = Fields(outer.string());
         inner.take(8);
         let start = inner.0;
-        for _ in 0..=numbers(Fields(start).string()) {
+        let kind = inner.string();
+        for _ in 0..numbers(kind) {
+            inner.string();
+        }
+        if kind.starts_with(b"sk-") {
+            // What the token demands, its name for the key, and nothing.
+            inner.u8();
+            inner.string();
             inner.string();
         }
         let private = start[..start.len() - inner.0.len()].to_vec();
@@ -60,7 +67,7 @@ impl Key {
         for _ in 0..public_numbers(plain) {
             fields.string();
         }
-        let kind = [plain, b"-cert-v01@openssh.com"].concat();
+        let kind = [plain.strip_suffix(b"@openssh.com").unwrap_or(plain), b"-cert-v01@openssh.com"].concat();
         let private = Body::default().string(&kind).string(&blob).raw(fields.0).0;
         Self { blob, private }
     }
@@ -71,8 +78,14 @@ impl Key {
         let kind = String::from_utf8_lossy(fields.string()).into_owned();
         let Some(plain) = kind.strip_suffix("-cert-v01@openssh.com") else { return self.blob.clone() };
         fields.string(); // nonce
-        let numbers = if plain == "ssh-ed25519" { 1 } else { 2 };
-        (0..numbers).fold(Body::default().string(plain.as_bytes()), |body, _| body.string(fields.string())).0
+        let (numbers, vendor) = match plain {
+            "ssh-ed25519" => (1, ""),
+            "sk-ssh-ed25519" => (2, "@openssh.com"),
+            "sk-ecdsa-sha2-nistp256" => (3, "@openssh.com"),
+            _ => (2, ""),
+        };
+        let kind = format!("{plain}{vendor}");
+        (0..numbers).fold(Body::default().string(kind.as_bytes()), |body, _| body.string(fields.string())).0
     }
 
     pub fn kind(&self) -> String {
@@ -100,13 +113,15 @@ pub fn read_public(file: &Path) -> Vec<u8> {
 
 const MAGIC: &[u8] = b"openssh-key-v1\0";
 
-/// How many strings follow the type in a private key.
+/// How many strings follow the type in a private key; of a token's, in its public half.
 fn numbers(kind: &[u8]) -> usize {
     match kind {
         b"ssh-ed25519" | b"ssh-mldsa44-ed25519" => 2,
         b"ssh-rsa" => 6,
         b"ssh-dss" => 5,
         kind if kind.starts_with(b"ecdsa-sha2-") => 3,
+        b"sk-ssh-ed25519@openssh.com" => 2,
+        b"sk-ecdsa-sha2-nistp256@openssh.com" => 3,
         other => panic!("a key file of type {}", String::from_utf8_lossy(other)),
     }
 }
@@ -114,7 +129,7 @@ fn numbers(kind: &[u8]) -> usize {
 /// How many of them a certificate makes superfluous: an Ed25519 key keeps its public part.
 fn public_numbers(kind: &[u8]) -> usize {
     match kind {
-        b"ssh-ed25519" => 0,
+        b"ssh-ed25519" | b"sk-ssh-ed25519@openssh.com" => 0,
         b"ssh-dss" => 4,
         _ => 2,
     }
