@@ -6,11 +6,12 @@
 # The user, its files and what else this script made are removed at the end, however it ends.
 
 # ssh and what it talks to, the shells that `eval "$(myagent start)"` is tried in, systemd's reader of units, fuzzing's
-# C++ compiler, a FIDO token played by a library, and what builds and boots a Debian for real logins.
+# C++ compiler, a FIDO token played by a library, what builds and boots a Debian for real logins, and what OpenSSH's
+# regression scripts use.
 readonly PACKAGES=(gcc g++ libc6-dev git openssh-client openssh-server openssh-tests mercurial haproxy rsync zsh ksh
-    mksh tcsh fish systemd debootstrap systemd-container procps)
+    mksh tcsh fish systemd debootstrap systemd-container procps sudo gdb softhsm2 openssl)
 
-user=myagent-test-$$ work='' copy='' toolchain='' guard='' privsep='' account=''
+user=myagent-test-$$ work='' copy='' toolchain='' guard='' privsep='' account='' sudoers=''
 
 everything() {
     if [ "$(id -u)" != 0 ]; then
@@ -28,6 +29,7 @@ everything() {
     stage 'left by the user' nothing_left
     stage 'tests as root' tests_as_root
     stage scenarios scenarios
+    stage regress regress
     stage 'debian 13' debian_13
     stage logins logins
     stage bench in_copy bench
@@ -41,6 +43,7 @@ clean_up() {
     if [ -n "$account" ] && pid=$(cat -- "$work/home/agent.pid" 2>/dev/null); then
         [ "$(stat -c %U -- "/proc/$pid" 2>/dev/null)" != "$user" ] || kill -- "$pid"
     fi
+    [ -z "$sudoers" ] || rm -f -- "$sudoers"
     [ -z "$account" ] || userdel -- "$user"
     [ -z "$guard" ] || rm -f -- "$guard"
     [ -z "$privsep" ] || rmdir -- "$privsep"
@@ -111,7 +114,7 @@ nushell() {
 make_user() {
     local sysroot
     useradd --create-home --home-dir "$work/home" --shell /bin/bash -- "$user" || exit 1
-    account=made
+    account=made sudoers=/etc/sudoers.d/$user
     copy="$work/home/my agent"
     mkdir -- "$copy" "$work/target" "$work/root" && install -d -m 700 -o "$user" "$work/run" || exit 1
     [ -z "$(git -c safe.directory="$PWD" status --porcelain)" ] || echo 'note: HEAD is tested, not your changes to it'
@@ -225,6 +228,17 @@ tests_as_root() {
 # Built, offline, by the compiler that rust-version rests on; "$work/tree" is then what its package would hold.
 debian_13() {
     as root "$copy/tests/packaging/debian13" "$(systems)" "$work/tree"
+}
+
+# OpenSSH's own scripts, with the program that the README's first command built. They skip for root, and use sudo: the
+# user may, for as long as this takes.
+regress() {
+    local rule=$scratch/sudoers
+    trap 'rm -f -- "$sudoers"' EXIT
+    printf '%s ALL=(ALL) NOPASSWD: ALL\n' "$user" >"$rule"
+    visudo -cqf "$rule"
+    install -m 440 -- "$rule" "$sudoers"
+    as "$user" "$copy/tests/regress/run" "$work/target/release/myagent"
 }
 
 # With the program that the README's first command built, and on Debian 13 with that package.
