@@ -68,7 +68,7 @@ pub(super) fn run(options: &Start) -> Result<(), Error> {
         }
     };
     let own = Some(Own { life: Life::own(), directory });
-    let birth = Birth { own, ..birth(options, candidate.places()?, lock)? };
+    let birth = Birth { own, ..birth(options, candidate.places(), lock)? };
     match process::daemonize()? {
         Side::Starter(report) => {
             let Birth { lock, own, .. } = birth;

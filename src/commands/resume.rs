@@ -73,7 +73,7 @@ fn config(head: &Head, measures: Vec<crate::control::Measure>, lock: InstanceLoc
         mode: head.mode,
         measures,
         secret_memory: head.secret_memory,
-        lock,
+        lock: Some(lock),
         program: head.program.clone(),
         level: head.level,
         // One that ends with a command is not restarted.

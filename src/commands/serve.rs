@@ -53,6 +53,7 @@ impl Birth {
         let Self { places, lock, level, secret_memory, options, program, own } = self;
         let (ends_with, directory) = own.map(Own::split).unzip();
         let level = level.into();
+        let lock = Some(lock);
         let config = Config { places, mode, measures, secret_memory, lock, program, level, ends_with };
         (config, options, directory)
     }
@@ -70,7 +71,7 @@ pub(super) fn activated(socket: &BoundSocket) -> Result<(Places, InstanceLock), 
     let end = Instant::now() + LOCK_PATIENCE;
     loop {
         match InstanceLock::try_acquire(lock)? {
-            Attempt::Acquired(held) => return Ok((place.places()?, held)),
+            Attempt::Acquired(held) => return Ok((place.places(), held)),
             Attempt::Held(holder) if Instant::now() >= end => {
                 return Err(Error::Occupied { lock: lock.to_owned(), holder: holder.to_string() });
             }
@@ -87,8 +88,8 @@ pub(super) fn foreground(
 ) -> Result<(), Error> {
     let service = is_service();
     birth.places.log = None;
-    process::reset_signals();
     server::hold_signals();
+    process::reset_signals();
     let mut keep = vec![birth.lock.as_fd()];
     keep.extend(activated.as_ref().map(AsFd::as_fd));
     let closed = process::close_inherited(&keep);
@@ -103,12 +104,13 @@ pub(super) fn foreground(
         // Nobody may be reading, and the agent serves all the same.
         let _ = if service { Ok(()) } else { print(&line) };
     })
+    .map(drop)
 }
 
 /// Serves in a process that belongs to nobody. Its status is of no interest to anyone; its log is.
 pub(super) fn daemon(mut birth: Birth, reporter: Reporter) {
-    process::reset_signals();
     server::hold_signals();
+    process::reset_signals();
     let life = birth.own.as_ref().and_then(|own| own.life.descriptor());
     let keep: Vec<_> = [birth.lock.as_fd(), reporter.as_fd()].into_iter().chain(life).collect();
     let closed = process::close_inherited(&keep);
@@ -127,7 +129,10 @@ pub(super) fn daemon(mut birth: Birth, reporter: Reporter) {
     });
     let (config, options, directory) = birth.split(Mode::Daemon, measures);
     let mut reporter = Some(reporter);
-    let ready = || reporter.take().map(Reporter::ready).unwrap_or_default();
+    let ready = || {
+        // It is found again without its starter.
+        let _ = reporter.take().map(Reporter::ready);
+    };
     let served = server::run(config, options, None, ready);
     if let Err(error) = &served {
         tracing::error!("{error}");

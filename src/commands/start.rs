@@ -161,7 +161,7 @@ fn decided(options: &Start) -> Options {
 }
 
 /// Hibernation is not taken from a machine that can do it, unless the user says so.
-fn wish(option: Option<SecretMemory>) -> Wish {
+pub(super) fn wish(option: Option<SecretMemory>) -> Wish {
     match option.unwrap_or(SecretMemory::Auto) {
         SecretMemory::Auto if hibernation::is_possible() => Wish::Locked,
         SecretMemory::Auto | SecretMemory::Memfd => Wish::Memfd,
@@ -186,7 +186,7 @@ fn settle(candidates: &[Candidate]) -> Result<Settled, Error> {
                 Found::Agent(candidate, _) => return Ok(Settled::Agent(candidate.socket.clone())),
                 Found::Nothing => {
                     held.record(&place.socket);
-                    return Ok(Settled::Ours(place.places()?, held));
+                    return Ok(Settled::Ours(place.places(), held));
                 }
                 Found::Ending(error) => error,
             },

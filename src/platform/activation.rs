@@ -18,6 +18,22 @@ pub fn socket() -> Option<BoundSocket> {
         .next()
 }
 
+/// As [`socket`], as ssh-agent has it: exactly one, where the variables mean this very process.
+///
+/// # Errors
+/// The sentence that says what is wrong with what they announce.
+pub fn only_socket() -> Result<Option<BoundSocket>, String> {
+    let variable = |name| std::env::var(name).ok();
+    let (Some(pid), Some(count)) = (variable("LISTEN_PID"), variable("LISTEN_FDS")) else { return Ok(None) };
+    if pid != std::process::id().to_string() {
+        return Ok(None);
+    }
+    if count != "1" {
+        return Err(format!("unexpected LISTEN_FDS value (want 1): {count}"));
+    }
+    socket().map(Some).ok_or_else(|| "LISTEN_FDS set but fd 3 is no listening socket".to_owned())
+}
+
 /// Tells the service manager that clients can connect.
 pub fn ready() {
     tell(NotifyState::Ready);

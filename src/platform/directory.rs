@@ -8,8 +8,8 @@ use crate::error::Error;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, fstat};
 use nix::unistd::geteuid;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 /// How a directory is.
@@ -56,6 +56,16 @@ pub fn private(path: &Path) -> Standing {
     } else {
         Standing::Ready
     }
+}
+
+/// Makes a directory of mode 0700 of a new name.
+///
+/// # Errors
+/// The system's, `AlreadyExists` where there is something of that name.
+pub fn make_new(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().mode(0o700).create(path)?;
+    // The umask can only have taken from it.
+    std::fs::set_permissions(path, Permissions::from_mode(0o700))
 }
 
 /// An error unless the directory is ready.

@@ -6,6 +6,7 @@
 pub mod activation;
 pub mod ancestors;
 pub mod child;
+pub mod claim;
 pub mod clock;
 pub mod directory;
 pub mod display;

@@ -60,10 +60,8 @@ impl Environment {
 pub struct Places {
     /// The agent socket.
     pub socket: PathBuf,
-    /// The control socket.
-    pub control: PathBuf,
-    /// The lock file.
-    pub lock: PathBuf,
+    /// The control socket, where there is one.
+    pub control: Option<PathBuf>,
     /// The log file, where this agent writes one.
     pub log: Option<PathBuf>,
 }
@@ -86,7 +84,7 @@ pub struct Candidate {
 /// The candidates in order. `MYAGENT_SOCK` is the only one where it is set.
 pub fn candidates(environment: &Environment) -> Result<Vec<Candidate>, Error> {
     let home = environment.home();
-    let host = host_hash(gethostname().unwrap_or_default().as_encoded_bytes());
+    let host = host();
     let in_home = home.as_ref().map(|home| home.join(".ssh/agent").join(format!("myagent.{host}")));
     let shared_lock = in_home.as_ref().map(|stem| suffixed(stem, ".lock"));
     let mut usual: Vec<Candidate> = Vec::new();
@@ -160,13 +158,10 @@ impl Candidate {
     }
 
     /// All paths of an agent at this place.
-    pub fn places(&self) -> Result<Places, Error> {
-        Ok(Places {
-            socket: self.socket.clone(),
-            control: self.control(),
-            lock: self.lock()?.to_owned(),
-            log: Some(self.beside("agent.log", ".log")),
-        })
+    #[must_use]
+    pub fn places(&self) -> Places {
+        let log = Some(self.beside("agent.log", ".log"));
+        Places { socket: self.socket.clone(), control: Some(self.control()), log }
     }
 
     /// Whether the place can be looked at: nothing is made, no error is printed.
@@ -234,6 +229,12 @@ fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(OsStr::new(suffix));
     name.into()
+}
+
+/// OpenSSH's short name of this host.
+#[must_use]
+pub fn host() -> String {
+    host_hash(gethostname().unwrap_or_default().as_encoded_bytes())
 }
 
 /// OpenSSH's short name of a host: ten characters made of the SHA-512 of its name.

@@ -13,7 +13,10 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid};
+use nix::unistd::{
+    ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, getegid, geteuid, getgid, getuid, pipe2,
+    setresgid, setresuid, setsid,
+};
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -69,6 +72,19 @@ pub fn daemonize() -> Result<Side, Error> {
     }
 }
 
+/// Forks once and leaves the session: the agent is a child of its starter, as OpenSSH's is.
+pub fn fork_agent() -> Result<Side, Error> {
+    let failed = |e: Errno| Error::io("start a process", e);
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
+    if let ForkResult::Parent { .. } = unix::fork().map_err(failed)? {
+        return Ok(Side::Starter(Report(reader.into())));
+    }
+    drop(reader);
+    // A new process leads no group, so this does not fail.
+    let _ = setsid();
+    Ok(Side::Daemon(Reporter(writer.into())))
+}
+
 impl Report {
     /// Waits for the agent's report: its pid, or why it could not start.
     pub fn wait(mut self) -> Result<u32, Error> {
@@ -98,9 +114,9 @@ impl Report {
 }
 
 impl Reporter {
-    /// Tells the starter that the agent answers from now on.
-    pub fn ready(mut self) {
-        let _ = self.0.write_all(format!("{READY}{}\n", std::process::id()).as_bytes());
+    /// Tells the starter that the agent answers from now on. False where there is no starter any more.
+    pub fn ready(mut self) -> bool {
+        self.0.write_all(format!("{READY}{}\n", std::process::id()).as_bytes()).is_ok()
     }
 
     /// Tells the starter why there is no agent.
@@ -191,6 +207,29 @@ pub fn terminate(pid: u32) {
     if let Ok(pid) = i32::try_from(pid) {
         let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
     }
+}
+
+/// Tells a child to end, as by `kill`, and waits until it has.
+pub fn end_child(pid: u32) {
+    terminate(pid);
+    if let Ok(pid) = i32::try_from(pid) {
+        while waitpid(Pid::from_raw(pid), None) == Err(Errno::EINTR) {}
+    }
+}
+
+/// Gives up what a set-user-id or set-group-id program has beyond its caller, for good.
+///
+/// # Errors
+/// The system's; the program must not go on then.
+pub fn drop_privileges() -> nix::Result<()> {
+    let (user, group) = (getuid(), getgid());
+    if getegid() != group {
+        setresgid(group, group, group)?;
+    }
+    if geteuid() != user {
+        setresuid(user, user, user)?;
+    }
+    Ok(())
 }
 
 /// Leaves the caller's directory, input and output.

@@ -6,13 +6,55 @@
 
 use std::io;
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
-/// Keeps these signals waiting: in this thread and those that it starts, and in a program executed in its place. To be
-/// called in the main thread before there is any other: a signal goes to whichever thread takes it.
+/// Keeps these signals waiting, and no others: in this thread and those that it starts, and in a program executed in its
+/// place. To be called in the main thread before there is any other: a signal goes to whichever thread takes it.
 pub fn hold(signals: &SigSet) {
     // Fails for no set of existing signals.
-    let _ = signals.thread_block();
+    let _ = signals.thread_set_mask();
+}
+
+/// Signals that are kept waiting for a while: the mask from before is back when this is dropped, and those that came
+/// have their effect then. One that is ignored has none and is not kept.
+#[derive(Debug)]
+pub struct Postponed {
+    kept: SigSet,
+    before: SigSet,
+}
+
+impl Postponed {
+    /// Begins. There must be no other thread.
+    #[must_use]
+    pub fn begin(signals: &SigSet) -> Self {
+        let kept: SigSet = signals.iter().filter(|signal| !is_ignored(*signal)).collect();
+        let before = kept.thread_swap_mask(SigmaskHow::SIG_BLOCK).unwrap_or_else(|_| SigSet::empty());
+        Self { kept, before }
+    }
+
+    /// Whether one has come that will have an effect.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.kept.iter().any(|signal| !self.before.contains(signal) && status_has("ShdPnd", signal))
+    }
+}
+
+impl Drop for Postponed {
+    fn drop(&mut self) {
+        let _ = self.before.thread_set_mask();
+    }
+}
+
+fn is_ignored(signal: Signal) -> bool {
+    status_has("SigIgn", signal)
+}
+
+/// Whether a signal is in one of the sets that the kernel shows of this process; no where it shows none.
+fn status_has(set: &str, signal: Signal) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(set)?.strip_prefix(":"));
+    let bits = line.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or_default();
+    bits >> (signal as u32 - 1) & 1 == 1
 }
 
 /// The signals that wait since [`hold`].

@@ -172,7 +172,8 @@ fn remove_dead(path: &Path) -> Result<(), Error> {
     Err(Error::Silent { socket: path.to_owned(), holder })
 }
 
-fn unlink_if(path: &Path, identity: (u64, u64)) -> io::Result<()> {
+/// Removes a socket's file, if it still is that one.
+pub(super) fn unlink_if(path: &Path, identity: (u64, u64)) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
         Ok(meta) if (meta.dev(), meta.ino()) == identity => std::fs::remove_file(path),
         Ok(_) => Ok(()),

@@ -1,7 +1,7 @@
 //! The few calls of Unix that nix offers only in another shape, or not at all, each in a function of its own.
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::ForkResult;
 use std::fs::File;
 use std::io;
@@ -32,7 +32,7 @@ pub(super) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// Undoes what the caller's shell or supervisor did to the signals: nothing blocked, nothing ignored.
+/// Undoes what the caller's shell or supervisor did to the signals: none is ignored. What is blocked stays so.
 ///
 /// SIGPIPE stays ignored, a client that goes away must not end the agent; so is XFSZ, which a small limit on files
 /// (`ulimit -f`) brings for memory too: what is refused has an error. SEGV and BUS stay with the runtime, which
@@ -49,7 +49,6 @@ pub fn reset_signals() {
         // SAFETY: neither action installs a handler.
         let _ = unsafe { signal(number, action) };
     }
-    let _ = SigSet::empty().thread_set_mask();
 }
 
 /// Lets the program that `command` runs have these descriptors, and has it ended with the thread that starts it.

@@ -28,6 +28,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use nix::sys::signal::Signal;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore};
 use tracing::level_filters::LevelFilter;
@@ -66,6 +67,10 @@ pub enum Mode {
     Service,
     /// In the foreground on a terminal.
     Terminal,
+    /// By the name `ssh-agent`, in the background.
+    SshAgent,
+    /// By the name `ssh-agent`, in the foreground.
+    SshAgentForeground,
 }
 
 /// What an agent is started with.
@@ -78,8 +83,8 @@ pub struct Config {
     pub measures: Vec<Measure>,
     /// Which memory is to hold the secrets.
     pub secret_memory: Wish,
-    /// The right to be the agent here, kept to the end.
-    pub lock: InstanceLock,
+    /// The right to be the agent here, kept to the end. An agent without it cannot be restarted.
+    pub lock: Option<InstanceLock>,
     /// The program that a restart looks for.
     pub program: Program,
     /// How much is logged.
@@ -124,8 +129,8 @@ impl Shared {
     }
 }
 
-/// Serves until told to stop, and removes its sockets. `ready` is called when clients can connect. `activated` is the
-/// agent socket where a service manager has made it.
+/// Serves until told to stop, and removes its sockets. `ready` is called when clients can connect. `bound` is the agent
+/// socket where it is there already, as by a service manager. Gives the signal that ended it, where one did.
 ///
 /// Signals must wait since [`hold_signals`]: one that came after the first socket has a name, and before anybody acts on
 /// it, would leave that behind.
@@ -135,13 +140,15 @@ impl Shared {
 pub fn run(
     config: Config,
     options: Options,
-    activated: Option<BoundSocket>,
+    bound: Option<BoundSocket>,
     ready: impl FnOnce(),
-) -> Result<(), Error> {
+) -> Result<Option<Signal>, Error> {
     let vault = Vault::new(config.secret_memory)
         .map_err(|error| Error::io("make secret memory", std::io::Error::other(error)))?;
-    let sockets = Sockets::bind(&config, activated)?;
-    config.lock.record(&config.places.socket);
+    let sockets = Sockets::bind(&config, bound)?;
+    if let Some(lock) = &config.lock {
+        lock.record(&config.places.socket);
+    }
     serve_all(
         Shared::new(config, sockets, vault, Agent::new(options), Questions::default(), SystemTime::now(), 0),
         ready,
@@ -159,6 +166,7 @@ pub fn resume(
     ready: impl FnOnce(),
 ) -> Result<(), Error> {
     serve_all(Shared::new(config, sockets, vault, agent, head.questions, head.started, head.handovers), ready)
+        .map(drop)
 }
 
 impl Shared {
@@ -196,7 +204,7 @@ impl Shared {
 }
 
 /// Serves until the end, or until another program has taken this one's place.
-fn serve_all(shared: Arc<Shared>, ready: impl FnOnce()) -> Result<(), Error> {
+fn serve_all(shared: Arc<Shared>, ready: impl FnOnce()) -> Result<Option<Signal>, Error> {
     let files = Files(&shared.sockets);
     let mut ready = Some(ready);
     loop {
@@ -216,14 +224,17 @@ fn serve_all(shared: Arc<Shared>, ready: impl FnOnce()) -> Result<(), Error> {
             restart::execute(&shared, candidate);
             continue;
         }
-        if shared.config.mode != Mode::Daemon {
+        if matches!(shared.config.mode, Mode::Service | Mode::Terminal) {
             activation::stopping();
         }
         // The control socket's clients take their connection's end for the agent's: the files go first.
         drop(files);
         runtime.shutdown_timeout(SHUTDOWN_LIMIT);
         shared.agent().forget_all();
-        return ending.map(drop);
+        return ending.map(|ending| match ending {
+            Ending::Stop(signal) => signal,
+            Ending::Restart(_) => None,
+        });
     }
 }
 
@@ -240,8 +251,8 @@ fn runtime() -> Result<Runtime, Error> {
 
 /// What comes after serving.
 enum Ending {
-    /// The end of the process.
-    Stop,
+    /// The end of the process, by a signal or by what else ends it.
+    Stop(Option<Signal>),
     /// Another program.
     Restart(restart::Candidate),
 }
@@ -254,13 +265,14 @@ async fn serve(shared: &Arc<Shared>, ready: impl FnOnce()) -> Result<Ending, Err
         socket.to_tokio().map_err(|error| Error::io(doing(), error))
     };
     let clients = tokio::spawn(accept::clients(Arc::clone(shared), listener(agent)?));
-    let commands = tokio::spawn(accept::control(Arc::clone(shared), listener(control)?));
+    let commands = control.as_ref().map(&listener).transpose()?;
+    let commands = commands.map(|control| tokio::spawn(accept::control(Arc::clone(shared), control)));
     tokio::spawn(expiry::run(Arc::clone(shared)));
     tracing::info!(socket = %agent.path.display(), version = env!("CARGO_PKG_VERSION"), "listening");
     ready();
     let ending = signals.until_ending(shared).await;
     if matches!(ending, Ending::Restart(_)) {
-        for accepting in [clients, commands] {
+        for accepting in [Some(clients), commands].into_iter().flatten() {
             accepting.abort();
             let _ = accepting.await;
         }

@@ -36,6 +36,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// The command that the next program is run with; the descriptors' numbers follow.
 const RESUME: &str = "resume";
 
+/// Why an agent by the name ssh-agent is not restarted.
+const NO_LOCK: &str = "it is one of those that a program started for itself";
+
 /// What is known of restarts, the next and the last.
 pub(super) struct Restart {
     /// One at a time, from the attempt to the execution.
@@ -155,6 +158,9 @@ pub(super) async fn prepare(shared: &Arc<Shared>) -> Result<Candidate, String> {
     if shared.config.ends_with.is_some() {
         return Err("the agent of one command ends with it".to_owned());
     }
+    if shared.config.lock.is_none() {
+        return Err(NO_LOCK.to_owned());
+    }
     let Ok(turn) = Arc::clone(&shared.restart.turn).try_acquire_owned() else {
         return Err("another restart is under way".to_owned());
     };
@@ -199,7 +205,7 @@ fn with_state<T>(shared: &Shared, flags: &[&str], run: impl FnOnce(&Handed<'_>) 
     let state = shared.save().map_err(|error| error.to_string())?;
     let passage = shared.vault.passage().map_err(|error| format!("no way for the key: {error}"))?;
     let bytes = sealed(&state).map_err(|error| format!("no memory for the state: {error}"))?;
-    let [agent, control, lock] = shared.descriptors();
+    let [agent, control, lock] = shared.descriptors().ok_or(NO_LOCK)?;
     let descriptors = [bytes.as_fd(), passage.descriptor.as_fd(), agent, control, lock];
     let numbers = descriptors.map(|fd| fd.as_raw_fd().to_string()).join(",");
     let arguments = [&[RESUME], flags, &[&numbers]].concat();

@@ -16,8 +16,8 @@ fn ours() -> SigSet {
     [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1].into_iter().collect()
 }
 
-/// Keeps the signals waiting until the server acts on them, in a program executed in this one's place too. To be called
-/// in the main thread before there is any other.
+/// Keeps the signals waiting until the server acts on them, in a program executed in this one's place too; no other is
+/// kept. To be called in the main thread before there is any other, and before anything exists that they should remove.
 pub fn hold() {
     signals::hold(&ours());
 }
@@ -50,17 +50,22 @@ impl Signals {
                         tracing::info!(keys, "all keys forgotten on SIGUSR1");
                         continue;
                     }
-                    Signal::SIGHUP if shared.config.mode != Mode::Terminal => {
+                    Signal::SIGHUP if matches!(shared.config.mode, Mode::Daemon | Mode::Service) => {
                         tokio::spawn(restart_on_hangup(Arc::clone(shared)));
                         continue;
                     }
-                    ending => ending.as_str(),
+                    // As OpenSSH's: it is meant for the command that was started from the same terminal.
+                    Signal::SIGINT if shared.config.mode == Mode::SshAgent => continue,
+                    ending => {
+                        tracing::info!("ending on {ending}");
+                        return Ending::Stop(Some(ending));
+                    }
                 },
                 () = shared.stop.notified() => "stop",
                 candidate = shared.restart.candidate() => return Ending::Restart(candidate),
             };
             tracing::info!("ending on {reason}");
-            return Ending::Stop;
+            return Ending::Stop(None);
         }
     }
 }

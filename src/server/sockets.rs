@@ -1,27 +1,33 @@
-//! The agent's two sockets, and their files.
+//! The agent's sockets, and their files.
 //!
-//! Guarantees: where one cannot be bound the other's file does not stay; what a service manager made stays.
+//! Guarantees: where one cannot be bound the other's file does not stay; what a service manager made stays; an agent
+//! without the instance lock has no control socket.
 #![forbid(unsafe_code)]
 
 use super::Config;
 use crate::error::Error;
 use crate::platform::{self, BoundSocket};
+use std::io;
 
-/// The two sockets of an agent.
+/// The sockets of an agent.
 pub struct Sockets {
     /// For clients.
     pub agent: BoundSocket,
-    /// For our own commands.
-    pub control: BoundSocket,
+    /// For our own commands, where the agent can be restarted.
+    pub control: Option<BoundSocket>,
 }
 
 impl Sockets {
-    /// Binds both; the agent socket only where no service manager has done so, and last: where it is, the other is too.
-    pub(super) fn bind(config: &Config, activated: Option<BoundSocket>) -> Result<Self, Error> {
+    /// Binds both; the agent socket only where that is not done yet, and last: where it is, the other is too.
+    pub(super) fn bind(config: &Config, bound: Option<BoundSocket>) -> Result<Self, Error> {
         let Config { places, lock, .. } = config;
-        let control = platform::listen(&places.control, lock)?;
-        match activated.map_or_else(|| platform::listen(&places.socket, lock), Ok) {
-            Ok(agent) => Ok(Self { agent, control }),
+        let (Some(path), Some(lock)) = (&places.control, lock) else {
+            let missing = || Error::io("listen without the instance lock", io::ErrorKind::NotFound);
+            return bound.map(|agent| Self { agent, control: None }).ok_or_else(missing);
+        };
+        let control = platform::listen(path, lock)?;
+        match bound.map_or_else(|| platform::listen(&places.socket, lock), Ok) {
+            Ok(agent) => Ok(Self { agent, control: Some(control) }),
             Err(error) => {
                 unlink(&control);
                 Err(error)
@@ -36,7 +42,7 @@ pub(super) struct Files<'a>(pub(super) &'a Sockets);
 impl Drop for Files<'_> {
     fn drop(&mut self) {
         unlink(&self.0.agent);
-        unlink(&self.0.control);
+        self.0.control.iter().for_each(unlink);
     }
 }
 

@@ -9,7 +9,7 @@ use std::borrow::Borrow;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tracing::level_filters::LevelFilter;
@@ -37,6 +37,8 @@ pub const DESCRIPTORS: usize = 3;
 pub struct Head {
     /// Where the agent's files are.
     pub places: Places,
+    /// The lock file.
+    lock: PathBuf,
     /// How it was started.
     pub mode: Mode,
     /// Which memory is to hold its secrets: asked before its first secret memory existed.
@@ -60,9 +62,10 @@ impl Shared {
     pub(super) fn save(&self) -> Result<Vec<u8>, VaultError> {
         let (config, mut out) = (&self.config, MAGIC.to_vec());
         put_u32(&mut out, FORMAT);
-        let Places { socket, control, lock, log } = &config.places;
-        let log = log.clone().unwrap_or_default();
-        for path in [socket, control, lock, &log, &config.program.path] {
+        let Places { socket, control, log } = &config.places;
+        let (control, log) = (control.clone().unwrap_or_default(), log.clone().unwrap_or_default());
+        let lock = config.lock.as_ref().map(InstanceLock::path).unwrap_or(Path::new(""));
+        for path in [socket, &control, lock, &log, &config.program.path] {
             put_string(&mut out, path.as_os_str().as_bytes());
         }
         out.push(u8::from(config.program.trust_own));
@@ -71,9 +74,10 @@ impl Shared {
         put_string(&mut out, config.level.to_string().as_bytes());
         put_u64(&mut out, self.started.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()));
         put_u32(&mut out, self.handovers.saturating_add(1));
-        for socket in [&self.sockets.agent, &self.sockets.control] {
-            out.push(u8::from(socket.identity.is_some()));
-            let (device, inode) = socket.identity.unwrap_or_default();
+        let control = self.sockets.control.as_ref().and_then(|socket| socket.identity);
+        for identity in [self.sockets.agent.identity, control] {
+            out.push(u8::from(identity.is_some()));
+            let (device, inode) = identity.unwrap_or_default();
             put_u64(&mut out, device);
             put_u64(&mut out, inode);
         }
@@ -84,9 +88,10 @@ impl Shared {
         Ok(out)
     }
 
-    /// What goes beside the bytes: the agent socket, the control socket, the lock.
-    pub(super) fn descriptors(&self) -> [BorrowedFd<'_>; DESCRIPTORS] {
-        [self.sockets.agent.as_fd(), self.sockets.control.as_fd(), self.config.lock.as_fd()]
+    /// What goes beside the bytes: the agent socket, the control socket, the lock. None without the last two.
+    pub(super) fn descriptors(&self) -> Option<[BorrowedFd<'_>; DESCRIPTORS]> {
+        let (control, lock) = (self.sockets.control.as_ref()?, self.config.lock.as_ref()?);
+        Some([self.sockets.agent.as_fd(), control.as_fd(), lock.as_fd()])
     }
 }
 
@@ -117,7 +122,8 @@ impl Head {
             Ok(ours.then_some(identity))
         };
         Ok(Self {
-            places: Places { socket, control, lock, log },
+            places: Places { socket, control: Some(control), log },
+            lock,
             mode: mode.ok_or(DecodeError::Invalid("unknown mode"))?,
             secret_memory,
             level,
@@ -144,9 +150,10 @@ impl Head {
             }
         };
         let agent = socket(agent, self.identities[0], &self.places.socket)?;
-        let control = socket(control, self.identities[1], &self.places.control)?;
-        let lock = InstanceLock::inherited(lock, &self.places.lock).map_err(|e| e.to_string())?;
-        Ok((Sockets { agent, control }, lock))
+        let path = self.places.control.clone().unwrap_or_default();
+        let control = socket(control, self.identities[1], &path)?;
+        let lock = InstanceLock::inherited(lock, &self.lock).map_err(|e| e.to_string())?;
+        Ok((Sockets { agent, control: Some(control) }, lock))
     }
 }
 

@@ -51,7 +51,7 @@ fn it_is_replaced_on_wish() {
 #[test]
 fn any_other_agent_is_replaced() {
     let place = Place::new();
-    let other = agent_named(&place.scratch, "ssh-agent");
+    let other = agent_named(&place.scratch, "other-agent");
     let (status, out, err) = run(&mut start(&place, &other.socket, &[]));
     assert_eq!((status, err.as_str()), (0, ""));
     assert_eq!(socket_in(&out), Some(place.socket.as_path()));

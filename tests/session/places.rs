@@ -57,14 +57,15 @@ fn what_lies_beside_the_socket_has_its_name() {
     let scratch = Scratch::new();
     let all = without_system(&environment(&scratch));
     let run = scratch.path("run/myagent");
-    let first = all[0].places().unwrap();
-    assert_eq!((first.control, first.log), (run.join("control.sock"), Some(run.join("agent.log"))));
-    let home = all[1].places().unwrap();
+    let first = all[0].places();
+    assert_eq!((first.control, first.log), (Some(run.join("control.sock")), Some(run.join("agent.log"))));
+    let home = all[1].places();
     let stem = home.socket.to_str().unwrap().to_owned();
-    assert_eq!(home.control.to_str().unwrap(), stem.clone() + ".control");
+    assert_eq!(home.control.unwrap().to_str().unwrap(), stem.clone() + ".control");
     assert_eq!(home.log.unwrap().to_str().unwrap(), stem.clone() + ".log");
-    assert_eq!(home.lock.to_str().unwrap(), stem.replace(".sock", ".lock"));
-    assert_eq!(first.lock, home.lock, "one lock for all the usual places");
+    let lock = all[1].lock().unwrap();
+    assert_eq!(lock.to_str().unwrap(), stem.replace(".sock", ".lock"));
+    assert_eq!(all[0].lock().unwrap(), lock, "one lock for all the usual places");
 }
 
 #[test]

@@ -12,12 +12,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 /// An agent with a key that must be confirmed, one on a token, a refusal and a lock, all of it as small as it can be.
-pub(in crate::server) fn shared(directory: &std::path::Path, questions: Questions) -> Arc<Shared> {
+pub(in crate::server) fn shared(directory: &Path, questions: Questions) -> Arc<Shared> {
     let private = std::fs::Permissions::from_mode(0o700);
     std::fs::set_permissions(directory, private).unwrap();
     let place = |name: &str| directory.join(name);
-    let places = Places { socket: place("s"), control: place("c"), lock: place("l"), log: None };
-    let Ok(Attempt::Acquired(lock)) = InstanceLock::try_acquire(&places.lock) else { panic!("no lock") };
+    let places = Places { socket: place("s"), control: Some(place("c")), log: None };
+    let Ok(Attempt::Acquired(lock)) = InstanceLock::try_acquire(&place("l")) else { panic!("no lock") };
+    let lock = Some(lock);
     let program = Program { path: place("p"), trust_own: false };
     let (secret_memory, level, mode) = (Wish::Locked, LevelFilter::OFF, Mode::Service);
     let config =
