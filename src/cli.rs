@@ -2,9 +2,12 @@
 #![forbid(unsafe_code)]
 
 use crate::error::Error;
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use tracing::level_filters::LevelFilter;
+
+/// The name by which this program takes ssh-agent's command line.
+pub const SSH_AGENT: &str = "ssh-agent";
 
 /// The sections that both `myagent --help` and myagent(1) end with: title and text.
 pub const SECTIONS: [(&str, &str); 4] = [
@@ -96,9 +99,74 @@ pub enum Command {
     Restart,
     /// Succeed where no agent of this user and host is there: for the socket unit, which would unlink its socket
     Guard,
+    /// Take ssh-agent's place: its command line, for what calls it; also by that name
+    ///
+    /// Each call starts an agent of its own, with the options, output, exit statuses and places that OpenSSH 10.5 has.
+    /// It has no control socket, no lock and no log, is ended by TERM or HUP with status 2, and forgets its keys on USR1.
+    /// For one agent that all shells find again there is `myagent start`.
+    ///
+    /// A link or a copy of this program that is called ssh-agent takes that command line and no other:
+    /// `ln -s "$(command -v myagent)" ~/.local/bin/ssh-agent`.
+    #[command(name = SSH_AGENT, override_usage = "myagent ssh-agent [OPTIONS] [COMMAND [ARGUMENT]...]")]
+    #[command(disable_help_flag = true)]
+    SshAgent(SshAgent),
     /// The other side of `restart`: go on with what is behind these descriptors
     #[command(hide = true)]
     Resume(Resume),
+}
+
+/// The options of `myagent ssh-agent`, for the help and the manual alone: that command line is read by
+/// `commands::ssh_agent`, as getopt would read it.
+#[derive(Debug, clap::Args)]
+pub struct SshAgent {
+    /// Bind the socket here; a dead one is replaced
+    #[arg(short = 'a', value_name = "PATH")]
+    pub path: Option<OsString>,
+    /// Print lines for csh [default: where $SHELL ends in csh]
+    #[arg(short = 'c')]
+    pub csh: bool,
+    /// Print lines for sh
+    #[arg(short = 's')]
+    pub sh: bool,
+    /// Stay in the foreground
+    #[arg(short = 'D')]
+    pub foreground: bool,
+    /// Stay in the foreground, and say on standard error what happens
+    #[arg(short = 'd')]
+    pub debug: bool,
+    /// Show fingerprints with this hash where a person is asked: md5, sha1, sha256, sha384, sha512
+    #[arg(short = 'E', value_name = "HASH")]
+    pub hash: Option<OsString>,
+    /// End the agent that SSH_AGENT_PID names
+    #[arg(short = 'k')]
+    pub kill: bool,
+    /// no-restrict-websafe, websafe-allow=PATTERNS, allow-remote-pkcs11 or allow-remote-admin
+    #[arg(short = 'O', value_name = "OPTION")]
+    pub option: Vec<OsString>,
+    /// Patterns of the real paths from which providers may be loaded
+    #[arg(short = 'P', value_name = "PATTERNS")]
+    pub providers: Option<OsString>,
+    /// How long keys stay that come without a lifetime, such as 1h30m
+    #[arg(short = 't', value_name = "LIFE")]
+    pub life: Option<OsString>,
+    /// Put the socket into a new directory of $TMPDIR, instead of ~/.ssh/agent
+    #[arg(short = 'T')]
+    pub temporary: bool,
+    /// Only remove dead sockets from ~/.ssh/agent; twice: those of all hosts
+    #[arg(short = 'u')]
+    pub clean: bool,
+    /// Remove no dead sockets at the start
+    #[arg(short = 'U')]
+    pub keep_stale: bool,
+    /// Print the version on standard error
+    #[arg(short = 'V')]
+    pub version: bool,
+    /// Print help; by the name ssh-agent there is none
+    #[arg(long, action = ArgAction::Help)]
+    pub help: Option<bool>,
+    /// Run this command under the agent, which ends with it
+    #[arg(value_name = "COMMAND")]
+    pub command: Vec<OsString>,
 }
 
 /// The options of `myagent resume`, which only an agent runs.

@@ -19,6 +19,7 @@ mod resume;
 mod serve;
 mod service;
 mod shell;
+mod ssh_agent;
 mod start;
 mod status;
 mod stop;
@@ -37,6 +38,9 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     // Before anything uses AWS-LC: its memory is ours from the first block on.
     crate::vault::install_heap();
+    if let Some(arguments) = ssh_agent::arguments(std::env::args_os()) {
+        return ssh_agent::main(arguments);
+    }
     let parsed = cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let parsed = match parsed {
         Ok(parsed) => parsed,
@@ -54,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Answer(options) => answer::run(&options).map(|()| STATUS_OK),
         Command::Restart => restart::run().map(|()| STATUS_OK),
         Command::Guard => guard::run().map(|()| STATUS_OK),
+        Command::SshAgent(_) => return ssh_agent::main(std::env::args_os().skip(2).collect()),
         Command::Resume(options) => resume::run(&options).map(|()| STATUS_OK),
         Command::Install(options) => install::run(&options),
         Command::Uninstall(options) => install::uninstall::run(&options),

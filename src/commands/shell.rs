@@ -114,7 +114,7 @@ fn escaped(text: &str, escape: impl Fn(u8) -> String) -> String {
 }
 
 /// A byte in a format of printf(1).
-fn octal(byte: u8) -> String {
+pub(super) fn octal(byte: u8) -> String {
     if byte == b'%' { "%%".to_owned() } else { format!("\\{byte:03o}") }
 }
 
