@@ -160,6 +160,32 @@ mod tests {
         }
     }
 
+    /// Often enough that two meet between a look and a removal.
+    #[test]
+    fn of_many_one_has_it() {
+        use nix::sys::stat::{UtimensatFlags, utimensat};
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let old = nix::sys::time::TimeSpec::new(1, 0);
+        for _ in 0..500 {
+            drop(UnixListener::bind(&path).unwrap());
+            utimensat(nix::fcntl::AT_FDCWD, &path, &old, &old, UtimensatFlags::NoFollowSymlink).unwrap();
+            let start = std::sync::Barrier::new(4);
+            let claim = || {
+                start.wait();
+                reclaim(&path)
+            };
+            let bound: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(claim)).collect();
+                threads.into_iter().filter_map(|thread| thread.join().unwrap().ok()).collect()
+            });
+            assert_eq!(bound.len(), 1, "one has it");
+            let named = std::fs::symlink_metadata(&path).unwrap();
+            assert_eq!(bound[0].identity, Some((named.dev(), named.ino())), "and it is there");
+            std::fs::remove_file(&path).unwrap();
+        }
+    }
+
     /// Another process that was about to listen is waited for.
     #[test]
     fn a_young_socket_is_not_dead() {
