@@ -113,6 +113,9 @@ pub enum Command {
     /// The other side of `restart`: go on with what is behind these descriptors
     #[command(hide = true)]
     Resume(Resume),
+    /// The process of a PKCS#11 provider, which an agent runs
+    #[command(hide = true)]
+    Token,
 }
 
 /// The options of `myagent ssh-agent`, for the help and the manual alone: that command line is read by

@@ -17,4 +17,6 @@ pub mod logging;
 pub mod message;
 pub mod platform;
 pub mod server;
+#[cfg(target_os = "linux")]
+pub mod token;
 pub mod vault;

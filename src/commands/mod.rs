@@ -60,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Guard => guard::run().map(|()| STATUS_OK),
         Command::SshAgent(_) => return ssh_agent::main(std::env::args_os().skip(2).collect()),
         Command::Resume(options) => resume::run(&options).map(|()| STATUS_OK),
+        Command::Token => crate::token::run().map(|()| STATUS_OK),
         Command::Install(options) => install::run(&options),
         Command::Uninstall(options) => install::uninstall::run(&options),
     };

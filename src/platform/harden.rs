@@ -10,6 +10,9 @@ use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::{Mode, umask};
 
+/// The measure that keeps other processes of the user out.
+pub(super) const NOT_DUMPABLE: &str = "not dumpable";
+
 /// Applies every measure to this process.
 #[must_use]
 pub fn harden() -> Vec<Measure> {
@@ -18,7 +21,7 @@ pub fn harden() -> Vec<Measure> {
     {
         use nix::sys::prctl;
         let (undumped, unprivileged) = (prctl::set_dumpable(false), prctl::set_no_new_privs());
-        measures.push(measure("not dumpable", "no other process can attach or read its memory", undumped));
+        measures.push(measure(NOT_DUMPABLE, "no other process can attach or read its memory", undumped));
         measures.push(measure("no new privileges", "nothing it runs gains any", unprivileged));
     }
     measures.push(measure("no core dumps", "core limit 0", setrlimit(Resource::RLIMIT_CORE, 0, 0)));

@@ -16,6 +16,8 @@ pub mod handover;
 pub mod hangup;
 pub mod harden;
 pub mod hibernation;
+#[cfg(target_os = "linux")]
+pub mod lasting;
 pub mod life;
 #[cfg(target_os = "linux")]
 mod linux;

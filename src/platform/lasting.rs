@@ -1,0 +1,232 @@
+//! Processes of this program's own that outlive the program which started them: after a handover they are children of
+//! the same process still.
+//!
+//! Guarantees: what is run is this very version, whatever lies at its path meanwhile, from memory that nobody can change
+//! or read, so that the process is closed to others of its user from its first instruction; it leads a group of its
+//! own, has one socket to speak through, and ends when the other end of that is closed, even while it hangs; no
+//! process is signalled by a number that may have become another's.
+//! Where the system runs nothing from memory the running program's own file is run, as it is for the agent itself; then
+//! the process is open to others of its user until it closes itself, which it does before it says its first word.
+//! The environment is the agent's but for what makes programs load foreign code: the variables that providers read
+//! (`SOFTHSM2_CONF`, those of a vendor) are known to nobody else.
+#![forbid(unsafe_code)]
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::socket::{SockType, getsockopt, sockopt};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::life::Life;
+use super::{executable, handover, harden, process, unix};
+use crate::control::State;
+
+/// The program that this process runs, also where its file is gone or replaced.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+/// What the process is called.
+const NAME: &str = "myagent";
+
+/// How a child is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Its number is its own: it was not waited for.
+    Ours,
+    /// It was waited for.
+    Reaped,
+}
+
+/// A child of this process.
+#[derive(Debug)]
+pub struct Lasting {
+    pid: Pid,
+    life: Life,
+    standing: Mutex<Standing>,
+}
+
+impl Lasting {
+    /// Runs this program with `arguments`, and gives the other end of its socket. Takes milliseconds: the program is
+    /// copied.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn spawn(arguments: &[&str]) -> io::Result<(Self, UnixStream)> {
+        let (ours, theirs) = UnixStream::pair()?;
+        // A program that cannot be read is such a copy already.
+        let copy = File::open(THIS_PROGRAM).and_then(executable::sealed_copy);
+        let path = match &copy {
+            Ok(copy) => format!("/proc/self/fd/{}", copy.as_raw_fd()),
+            Err(_) => THIS_PROGRAM.to_owned(),
+        };
+        let mut command = Command::new(path);
+        command.arg0(NAME).args(arguments).process_group(0);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| handover::is_dangerous(name)) {
+            command.env_remove(name);
+        }
+        command.env_remove("NOTIFY_SOCKET").current_dir("/");
+        command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
+        unix::default_signals(&mut command);
+        // Not waited for by the library: after a handover it could not be.
+        let pid = command.spawn()?.id();
+        let pid_number = i32::try_from(pid).map_err(io::Error::other)?;
+        Ok((Self::over(Pid::from_raw(pid_number)), ours))
+    }
+
+    /// Any child, for tests.
+    #[cfg(test)]
+    pub(crate) fn of_test(child: &std::process::Child) -> Self {
+        Self::over(Pid::from_raw(i32::try_from(child.id()).unwrap()))
+    }
+
+    fn over(pid: Pid) -> Self {
+        let life = Life::of(pid.as_raw().unsigned_abs());
+        Self { pid, life, standing: Mutex::new(Standing::Ours) }
+    }
+
+    /// A child that an earlier program of this process has started; none where it has ended, or is none.
+    #[must_use]
+    pub fn adopted(pid: i32) -> Option<Self> {
+        let pid = Pid::from_raw(pid);
+        let alive =
+            pid.as_raw() > 1 && waitpid(pid, Some(WaitPidFlag::WNOHANG)) == Ok(WaitStatus::StillAlive);
+        alive.then(|| Self::over(pid))
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
+    /// Ends it and its group, without waiting.
+    pub fn end(&self) {
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        // The group keeps its number until its leader was waited for.
+        if *standing == Standing::Ours {
+            let _ = killpg(self.pid, Signal::SIGKILL);
+            let _ = kill(self.pid, Signal::SIGKILL);
+        }
+    }
+
+    /// Returns when it has ended, and was waited for, with how. Needs a tokio runtime.
+    pub async fn ended(&self) -> String {
+        loop {
+            self.life.ended().await;
+            if let Some(how) = self.reap() {
+                return how;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn reap(&self) -> Option<String> {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        if *standing == Standing::Reaped {
+            return Some("it has ended".to_owned());
+        }
+        // What it leaves in its group goes with it, while the group's number is still its own.
+        let _ = killpg(self.pid, Signal::SIGKILL);
+        let how = match waitpid(self.pid, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => return None,
+            Ok(WaitStatus::Signaled(_, signal, _)) => format!("it was ended by {signal}"),
+            Ok(WaitStatus::Exited(_, status)) => format!("it ended with status {status}"),
+            _ => "it has ended".to_owned(),
+        };
+        *standing = Standing::Reaped;
+        Some(how)
+    }
+}
+
+impl Drop for Lasting {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Waits for the children that have ended while no program was there to do so. To be called before this program has
+/// any of its own.
+pub fn reap_strays() {
+    while let Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) =
+        waitpid(None, Some(WaitPidFlag::WNOHANG))
+    {}
+}
+
+/// In such a process: closes it, lets go of everything but its socket, and has it end with the other end of that.
+/// Nothing foreign may have been loaded before. To be called before there is any thread.
+///
+/// # Errors
+/// The system's; `InvalidInput` where standard input is no such socket, `PermissionDenied` where the process stays
+/// open to others.
+pub fn inside() -> io::Result<UnixStream> {
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_name(c"myagent-token");
+    let measures = harden();
+    process::reset_signals();
+    unix::restore_sigpipe();
+    let open =
+        measures.iter().any(|measure| measure.name == harden::NOT_DUMPABLE && measure.state != State::On);
+    if open {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let socket = io::stdin().as_fd().try_clone_to_owned()?;
+    if getsockopt(&socket, sockopt::SockType)? != SockType::Stream {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    nix::unistd::dup2_stdin(File::open("/dev/null")?)?;
+    let _ = process::close_inherited(&[socket.as_fd()]);
+    let socket = UnixStream::from(socket);
+    let watched = socket.try_clone()?;
+    std::thread::Builder::new().spawn(move || {
+        // Nothing is asked for: only the other end's end is reported.
+        let mut ends = [PollFd::new(watched.as_fd(), PollFlags::empty())];
+        while poll(&mut ends, PollTimeout::NONE) == Err(Errno::EINTR) {}
+        unix::exit_now(0)
+    })?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+#[allow(clippy::zombie_processes)] // they are waited for by their numbers
+mod tests {
+    use super::*;
+    use std::process::Child;
+
+    /// It would live as long as the test.
+    fn sleeper() -> Child {
+        Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0).spawn().unwrap()
+    }
+
+    #[tokio::test]
+    async fn it_ends_and_is_waited_for() {
+        let child = sleeper();
+        let lasting = Lasting::of_test(&child);
+        let waiting = tokio::time::timeout(std::time::Duration::from_millis(50), lasting.ended());
+        assert!(waiting.await.is_err(), "it lives");
+        lasting.end();
+        assert_eq!(lasting.ended().await, "it was ended by SIGKILL");
+        // Its number may be another's from now on.
+        assert_eq!(*lasting.standing.lock().unwrap(), Standing::Reaped);
+        lasting.end();
+        assert_eq!(lasting.ended().await, "it has ended");
+    }
+
+    #[tokio::test]
+    async fn only_a_living_child_is_adopted() {
+        let child = sleeper();
+        let number = i32::try_from(child.id()).unwrap();
+        let adopted = Lasting::adopted(number).expect("it is ours and lives");
+        adopted.end();
+        adopted.ended().await;
+        for foreign in [number, 1, 0, -1, i32::try_from(std::process::id()).unwrap()] {
+            assert!(Lasting::adopted(foreign).is_none(), "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Keys on PKCS#11 tokens: a process of this program of its own for each `ssh-add -s`, which loads one provider.
+//!
+//! Guarantees: foreign code is loaded in that process alone, after it has closed itself and let go of everything but one
+//! socket; what it says is read strictly and with limits; it ends when the agent's end of the socket closes, also while
+//! the provider hangs.
+//! Must never: be trusted by the agent: a signature is checked against the public key before it goes out, and a text
+//! that the provider wrote is escaped.
+
+mod der;
+mod message;
+mod module;
+mod object;
+mod serve;
+mod sign;
+mod x509;
+
+pub use message::{Answer, Failure, Found, Hash, Kind, MAX_REPLY, Order, VERSION, greeting, version_of};
+pub use serve::run;
