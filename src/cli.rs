@@ -178,7 +178,8 @@ pub struct Resume {
     /// Read the state, say so, and end
     #[arg(long)]
     pub check: bool,
-    /// The numbers of the state, the key's passage, the agent socket, the control socket and the lock
+    /// The numbers of the state, the key's passage, the agent socket, the control socket, the lock, and the sockets of
+    /// providers' processes
     #[arg(value_delimiter = ',', required = true)]
     pub descriptors: Vec<i32>,
 }

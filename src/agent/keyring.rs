@@ -76,6 +76,16 @@ impl Keyring {
         self.expiries.extend(expires.map(|moment| (moment, place)));
     }
 
+    /// Puts the key on a token that `blob` names behind another process of its provider's.
+    pub(super) fn move_token(&mut self, blob: &[u8], process: u64) -> bool {
+        let identity = self.places.get(blob).and_then(|place| self.identities.get_mut(place));
+        let moved = identity.and_then(|identity| {
+            identity.key = Arc::new(identity.key.moved(process)?);
+            Some(())
+        });
+        moved.is_some()
+    }
+
     /// Forgets the identity that `blob` names.
     pub fn remove(&mut self, blob: &[u8]) -> Option<Identity> {
         let place = self.places.remove(blob)?;

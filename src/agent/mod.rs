@@ -20,6 +20,7 @@ mod refusal;
 mod remote;
 mod session;
 mod state;
+mod token;
 
 pub use adding::Constraints;
 pub use consent::{Consent, Question};
@@ -32,6 +33,7 @@ pub use pattern::{list_matches, matches};
 pub use policy::Permit;
 pub use refusal::{Refusal, Refusals};
 pub use session::{Hop, Session};
+pub use token::Offered;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -85,9 +85,26 @@ pub enum Refusal {
         /// Why.
         failure: SkFailure,
     },
-    /// Tokens are not served.
-    #[error("PKCS#11 tokens are not supported")]
-    NoTokens,
+    /// What became of a PKCS#11 provider.
+    #[error("provider {provider}: {reason}")]
+    Token {
+        /// Its real path.
+        provider: String,
+        /// Why; it may have said so itself, and is escaped.
+        reason: String,
+    },
+    /// A provider whose keys are all there.
+    #[error("the provider has no key that is not here already")]
+    NothingNew,
+    /// A provider that no key here is behind.
+    #[error("no key of that provider is here")]
+    NoSuchProvider,
+    /// More than are kept, or looked at, at once.
+    #[error("too many providers are in use")]
+    TooManyProviders,
+    /// The client does not wait for its answer.
+    #[error("the client has hung up")]
+    HungUp,
     /// The blob names no key here.
     #[error("no such key")]
     NoSuchKey,

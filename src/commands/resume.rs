@@ -9,7 +9,7 @@ use super::{print, serve};
 use crate::cli;
 use crate::error::Error;
 use crate::platform::handover::{self, PASSAGE};
-use crate::platform::{self, activation, process};
+use crate::platform::{self, activation, lasting, process};
 use crate::server::state::{self, DESCRIPTORS, Head};
 use crate::server::{self, Config, Mode, Sockets};
 use crate::vault::Passage;
@@ -25,12 +25,17 @@ pub(super) fn run(options: &cli::Resume) -> Result<(), Error> {
     let mut measures = platform::harden();
     let inherited = handover::inherited(&options.descriptors)
         .map_err(|error| Error::io("take the descriptors of a predecessor", error))?;
-    let Ok([bytes, passage, agent, control, lock]) = <[OwnedFd; DESCRIPTORS + 2]>::try_from(inherited) else {
+    measures.push(process::close_inherited(&inherited.iter().map(AsFd::as_fd).collect::<Vec<_>>()));
+    let mut inherited = inherited.into_iter();
+    let first: Vec<_> = inherited.by_ref().take(DESCRIPTORS + 2).collect();
+    let Ok([bytes, passage, agent, control, lock]) = <[OwnedFd; DESCRIPTORS + 2]>::try_from(first) else {
         return Err(Error::Refused("only an agent runs this".to_owned()));
     };
-    let keep = [&bytes, &passage, &agent, &control, &lock].map(AsFd::as_fd);
-    measures.push(process::close_inherited(&keep));
-    let taken = take(bytes, passage, [agent, control, lock]);
+    let tokens: Vec<OwnedFd> = inherited.collect();
+    let taken = take(bytes, passage, [agent, control, lock]).and_then(|taken| {
+        let wanted = taken.0.0.descriptors() - DESCRIPTORS;
+        if tokens.len() == wanted { Ok(taken) } else { Err("a descriptor is missing".to_owned()) }
+    });
     if options.check {
         return print(&match taken {
             Ok(((_, _, agent), _)) => format!("ok {} keys, format {}\n", agent.key_count(), state::FORMAT),
@@ -38,6 +43,7 @@ pub(super) fn run(options: &cli::Resume) -> Result<(), Error> {
         });
     }
     let ((head, vault, agent), (sockets, lock)) = taken.map_err(Error::Refused)?;
+    lasting::reap_strays();
     let log = head.places.log.as_ref().filter(|_| head.mode == Mode::Daemon);
     let _log = match log {
         Some(path) => logging::to_file(head.level, path, true).ok(),
@@ -46,7 +52,7 @@ pub(super) fn run(options: &cli::Resume) -> Result<(), Error> {
     };
     // A daemon is no service of whoever's variable it has inherited.
     let ready = if head.mode == Mode::Daemon { || () } else { activation::ready };
-    let result = server::resume(config(&head, measures, lock), sockets, (head, vault, agent), ready);
+    let result = server::resume(config(&head, measures, lock), sockets, (head, vault, agent), tokens, ready);
     result.inspect_err(|error| tracing::error!("{error}"))
 }
 

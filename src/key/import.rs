@@ -77,15 +77,20 @@ pub fn import(private: &PrivateKey<'_>, vault: &Vault) -> Result<Imported, Impor
             sealed(import_composite(*kind, public, certificate, secret, vault)?)
         }
     };
-    let digest = digest::digest(&digest::SHA256, &plain);
-    let fingerprint = digest.as_ref().try_into().map(Fingerprint::Sha256);
-    let fingerprint = fingerprint.map_err(|_| ImportError::Invalid("no fingerprint can be made"))?;
     Ok(Imported {
+        fingerprint: fingerprint(&plain)?,
         blob: private.certificate().map_or_else(|| plain.into(), Arc::from),
-        fingerprint: fingerprint.to_string(),
         certificate: certificate.is_some(),
         key,
     })
+}
+
+/// SHA-256, as `ssh-add -l` shows it.
+pub(super) fn fingerprint(plain: &[u8]) -> Result<String, ImportError> {
+    let digest = digest::digest(&digest::SHA256, plain);
+    let fingerprint = digest.as_ref().try_into().map(Fingerprint::Sha256);
+    let fingerprint = fingerprint.map_err(|_| ImportError::Invalid("no fingerprint can be made"))?;
+    Ok(fingerprint.to_string())
 }
 
 /// The certificate that came with a key: of the key's type, and signed by its authority as far as the

@@ -22,6 +22,7 @@ mod sign;
 mod sk;
 mod sk_failure;
 mod state;
+mod token;
 mod verify;
 
 pub use fingerprint::{md5, plain};
@@ -30,6 +31,7 @@ pub use import::{Imported, import};
 pub use sign::{Cost, Means, SignError};
 pub use sk::{Provider, Sk};
 pub use sk_failure::SkFailure;
+pub use token::{TokenKey, certified_key, rsa_signature_name};
 pub use verify::{is_public_key, verify};
 
 use std::sync::OnceLock;
@@ -99,6 +101,8 @@ enum Held {
     },
     /// On a FIDO token.
     Sk(Sk),
+    /// On a PKCS#11 token.
+    Token(TokenKey),
 }
 
 impl Key {
@@ -114,7 +118,7 @@ impl Key {
     pub fn sk(&self) -> Option<&Sk> {
         match &self.held {
             Held::Sk(sk) => Some(sk),
-            Held::Sealed { .. } => None,
+            Held::Sealed { .. } | Held::Token(_) => None,
         }
     }
 

@@ -46,6 +46,8 @@ pub enum Means {
     Here(Cost),
     /// A FIDO token, which a person must touch: [`super::Sk`].
     Sk,
+    /// A PKCS#11 token, behind a process of its provider's: [`Key::token`].
+    Token,
 }
 
 impl Key {
@@ -54,6 +56,7 @@ impl Key {
         match self.held {
             Held::Sealed { .. } => Means::Here(self.cost()),
             Held::Sk(_) => Means::Sk,
+            Held::Token(_) => Means::Token,
         }
     }
 
@@ -88,19 +91,24 @@ impl Key {
     }
 }
 
+/// The name of an RSA signature and its hash, as the flags of a request choose them.
+pub(super) fn rsa_scheme(flags: u32) -> (&'static str, Hash) {
+    if flags & RSA_SHA2_256 != 0 {
+        ("rsa-sha2-256", Hash::Sha256)
+    } else if flags & RSA_SHA2_512 != 0 {
+        ("rsa-sha2-512", Hash::Sha512)
+    } else {
+        ("ssh-rsa", Hash::Sha1)
+    }
+}
+
 fn sign_rsa(
     (record, kept): (&Record, &OnceLock<Rsa>),
     vault: &Vault,
     data: &[u8],
     flags: u32,
 ) -> Result<Option<Vec<u8>>, VaultError> {
-    let (name, hash) = if flags & RSA_SHA2_256 != 0 {
-        ("rsa-sha2-256", Hash::Sha256)
-    } else if flags & RSA_SHA2_512 != 0 {
-        ("rsa-sha2-512", Hash::Sha512)
-    } else {
-        ("ssh-rsa", Hash::Sha1)
-    };
+    let (name, hash) = rsa_scheme(flags);
     let signature = match kept.get() {
         Some(rsa) => rsa.sign(data, hash),
         None => vault.open(record, |record| {

@@ -1,8 +1,8 @@
 //! A private key on its way into the next program: what it is, and its record, sealed as it lies in memory.
 #![forbid(unsafe_code)]
 
-use super::{Algorithm, Held, Key, Sk};
-use crate::message::{Composite, Curve, DecodeError, Reader, put_string, put_u32};
+use super::{Algorithm, Held, Imported, Key, Sk, TokenKey};
+use crate::message::{Composite, Curve, DecodeError, Reader, put_string, put_u32, put_u64};
 use crate::vault::Record;
 
 const ED25519: u8 = 1;
@@ -10,6 +10,7 @@ const ECDSA: u8 = 2;
 const RSA: u8 = 3;
 const SK: u8 = 4;
 const COMPOSITE: u8 = 6;
+const TOKEN: u8 = 5;
 
 impl Key {
     /// Appends the key: an algorithm, and the two parts of its record. No secret is in the clear.
@@ -19,6 +20,10 @@ impl Key {
             Held::Sk(sk) => {
                 out.push(SK);
                 return sk.save(out);
+            }
+            Held::Token(token) => {
+                out.push(TOKEN);
+                return token.save(out);
             }
         };
         match self.algorithm {
@@ -55,6 +60,7 @@ impl Key {
                 let curve = Curve::ALL.into_iter().find(|curve| curve.name() == name);
                 Algorithm::Ecdsa(curve.ok_or(DecodeError::Invalid("unknown curve"))?)
             }
+            TOKEN => return TokenKey::load(reader),
             RSA => Algorithm::Rsa { bits: usize::try_from(reader.u32()?).unwrap_or(usize::MAX) },
             COMPOSITE => {
                 let kind = Composite::plain(reader.string()?);
@@ -74,6 +80,21 @@ impl Key {
         match &self.held {
             Held::Sealed { record, .. } => vault.open(record, |_| ()).is_ok(),
             Held::Sk(sk) => sk.opens(vault),
+            Held::Token(_) => true,
         }
+    }
+}
+
+impl TokenKey {
+    fn save(&self, out: &mut Vec<u8>) {
+        put_string(out, &self.provider);
+        put_u64(out, self.process);
+        put_string(out, &self.public);
+    }
+
+    fn load(reader: &mut Reader<'_>) -> Result<Key, DecodeError> {
+        let (provider, process, public) = (reader.string()?.into(), reader.u64()?, reader.string()?.into());
+        let read = Imported::on_token(Self { provider, process, public }, None);
+        read.map(|imported| imported.key).map_err(|_| DecodeError::Invalid("a token's key is none"))
     }
 }

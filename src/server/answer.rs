@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use super::{Client, Shared, asking, provider, sk, unlock};
+use super::{Client, Shared, asking, provider, sk, token, unlock};
 use crate::agent::{Constraints, Options, Outcome, PasswordHash, Permit, Refusal, Session};
 use crate::key::{self, Cost, Imported, Means, Provider};
 use crate::message::{AddIdentity, Constraint, Reply, Request};
@@ -42,7 +42,10 @@ pub(super) async fn answer(
         outcome = shared.agent().handle(session, &request, consent.as_ref(), clock::now());
     }
     let reply = match outcome {
-        Outcome::Reply(reply) => reply,
+        Outcome::Reply(reply) => {
+            token::sweep_after(shared, &request);
+            reply
+        }
         // The key was added again while the question was open: it is another one.
         Outcome::Ask(_) => shared.agent().note(session, Refusal::NoSuchKey),
         Outcome::Sign(permit) => match request {
@@ -50,7 +53,8 @@ pub(super) async fn answer(
             _ => Reply::Failure,
         },
         Outcome::Import => import(shared, session, message).await,
-        Outcome::AddToken | Outcome::RemoveToken => shared.agent().note(session, Refusal::NoTokens),
+        Outcome::AddToken => token::add(shared, client, session, message).await,
+        Outcome::RemoveToken => token::remove(shared, session, &message).await,
         Outcome::Lock => lock(shared, session, message).await,
         Outcome::Unlock(_) => unlock::unlock(shared, session, message).await,
     };
@@ -74,6 +78,7 @@ async fn sign(
             spawn_blocking(move || permit.sign(&vault, &data)).await
         }
         Means::Sk => return sk::sign(shared, client, session, permit, data).await,
+        Means::Token => return token::sign(shared, client, session, &permit, data).await,
     };
     match signed {
         Ok(Ok(signature)) => {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::Shared;
+use super::{Shared, token};
 use crate::platform::clock;
 
 /// Waits for the next expiry, for ever. Without one it sleeps until a key comes.
@@ -19,6 +19,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     loop {
         let next = shared.agent().expire(clock::now());
         shared.questions.look_again();
+        token::sweep(&shared);
         tokio::select! {
             () = timer.wait_until(next) => {}
             () = shared.expiry.notified() => {}

@@ -19,6 +19,7 @@ mod signals;
 mod sk;
 mod sockets;
 pub mod state;
+mod token;
 mod unlock;
 
 pub use signals::hold as hold_signals;
@@ -47,6 +48,8 @@ use asking::Questions;
 use client::Client;
 use restart::Restart;
 use sockets::Files;
+use std::os::fd::OwnedFd;
+use token::Processes;
 
 /// Threads that serve connections: two keep a slow system call from stopping everybody, more than four
 /// never had work.
@@ -116,6 +119,8 @@ struct Shared {
     questions: Questions,
     restart: Restart,
     sockets: Sockets,
+    /// The processes of providers.
+    tokens: Processes,
     config: Config,
     started: SystemTime,
     /// Programs before this one.
@@ -149,10 +154,8 @@ pub fn run(
     if let Some(lock) = &config.lock {
         lock.record(&config.places.socket);
     }
-    serve_all(
-        Shared::new(config, sockets, vault, Agent::new(options), Questions::default(), SystemTime::now(), 0),
-        ready,
-    )
+    let (agent, beside) = (Agent::new(options), <(Questions, Processes)>::default());
+    serve_all(Shared::new(config, sockets, vault, agent, beside, SystemTime::now(), 0), ready)
 }
 
 /// Goes on with the state of a predecessor, whose place in this process this program has taken.
@@ -163,9 +166,11 @@ pub fn resume(
     config: Config,
     sockets: Sockets,
     (head, vault, agent): (state::Head, Vault, Agent),
+    tokens: Vec<OwnedFd>,
     ready: impl FnOnce(),
 ) -> Result<(), Error> {
-    serve_all(Shared::new(config, sockets, vault, agent, head.questions, head.started, head.handovers), ready)
+    let beside = (head.questions, head.processes.adopt(tokens));
+    serve_all(Shared::new(config, sockets, vault, agent, beside, head.started, head.handovers), ready)
         .map(drop)
 }
 
@@ -175,7 +180,7 @@ impl Shared {
         sockets: Sockets,
         vault: Vault,
         agent: Agent,
-        questions: Questions,
+        (questions, tokens): (Questions, Processes),
         started: SystemTime,
         handovers: u32,
     ) -> Arc<Self> {
@@ -196,6 +201,7 @@ impl Shared {
             questions,
             restart: Restart::default(),
             sockets,
+            tokens,
             config,
             started,
             handovers,
@@ -231,6 +237,7 @@ fn serve_all(shared: Arc<Shared>, ready: impl FnOnce()) -> Result<Option<Signal>
         drop(files);
         runtime.shutdown_timeout(SHUTDOWN_LIMIT);
         shared.agent().forget_all();
+        token::sweep(&shared);
         return ending.map(|ending| match ending {
             Ending::Stop(signal) => signal,
             Ending::Restart(_) => None,
@@ -268,6 +275,7 @@ async fn serve(shared: &Arc<Shared>, ready: impl FnOnce()) -> Result<Ending, Err
     let commands = control.as_ref().map(&listener).transpose()?;
     let commands = commands.map(|control| tokio::spawn(accept::control(Arc::clone(shared), control)));
     tokio::spawn(expiry::run(Arc::clone(shared)));
+    shared.tokens.watch();
     tracing::info!(socket = %agent.path.display(), version = env!("CARGO_PKG_VERSION"), "listening");
     ready();
     let ending = signals.until_ending(shared).await;

@@ -202,12 +202,16 @@ fn try_out(shared: &Shared) -> Result<OwnedFd, String> {
 
 /// Hands the state to the program that `run` runs: it lies in memory that nobody can change.
 fn with_state<T>(shared: &Shared, flags: &[&str], run: impl FnOnce(&Handed<'_>) -> T) -> Result<T, String> {
-    let state = shared.save().map_err(|error| error.to_string())?;
+    // Once for both: one may come or go meanwhile.
+    let processes = shared.tokens.handed();
+    let state = shared.save(&processes).map_err(|error| error.to_string())?;
     let passage = shared.vault.passage().map_err(|error| format!("no way for the key: {error}"))?;
     let bytes = sealed(&state).map_err(|error| format!("no memory for the state: {error}"))?;
     let [agent, control, lock] = shared.descriptors().ok_or(NO_LOCK)?;
-    let descriptors = [bytes.as_fd(), passage.descriptor.as_fd(), agent, control, lock];
-    let numbers = descriptors.map(|fd| fd.as_raw_fd().to_string()).join(",");
+    let mut descriptors = vec![bytes.as_fd(), passage.descriptor.as_fd(), agent, control, lock];
+    descriptors.extend(processes.iter().map(|process| process.as_fd()));
+    let numbers: Vec<_> = descriptors.iter().map(|fd| fd.as_raw_fd().to_string()).collect();
+    let numbers = numbers.join(",");
     let arguments = [&[RESUME], flags, &[&numbers]].concat();
     Ok(run(&Handed { arguments: &arguments, descriptors: &descriptors, passage: &passage.text() }))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use nix::sys::signal::{SigSet, Signal};
 
-use super::{Ending, Mode, Shared, restart};
+use super::{Ending, Mode, Shared, restart, token};
 use crate::platform::signals::{self, Waiting};
 
 /// The signals that mean something to an agent.
@@ -47,6 +47,7 @@ impl Signals {
                     Signal::SIGUSR1 => {
                         let keys = shared.agent().forget_all();
                         shared.questions.look_again();
+                        token::sweep(shared);
                         tracing::info!(keys, "all keys forgotten on SIGUSR1");
                         continue;
                     }

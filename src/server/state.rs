@@ -2,7 +2,7 @@
 //!
 //! Guarantees: a state of another format, or with one bit changed, is refused as a whole. No secret is in it in
 //! the clear: keys and the lock stay sealed, and what opens them goes another way (`Vault::passage`).
-//! The order of the descriptors: the agent socket, the control socket, the lock.
+//! The order of the descriptors: the agent socket, the control socket, the lock; then a socket for each process of a provider.
 #![forbid(unsafe_code)]
 
 use std::borrow::Borrow;
@@ -10,11 +10,13 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tracing::level_filters::LevelFilter;
 
 use super::asking::Questions;
+use super::token::{Process, SavedProcesses};
 use super::{Mode, Shared, Sockets};
 use crate::agent::Agent;
 use crate::message::{DecodeError, Reader, put_string, put_u32, put_u64};
@@ -55,11 +57,13 @@ pub struct Head {
     identities: [Option<(u64, u64)>; 2],
     /// Where people can be asked, and which numbers questions have had.
     pub(super) questions: Questions,
+    /// The processes of providers; their sockets' descriptors come after the others.
+    pub processes: SavedProcesses,
 }
 
 impl Shared {
-    /// The state as bytes.
-    pub(super) fn save(&self) -> Result<Vec<u8>, VaultError> {
+    /// The state as bytes, with these processes of providers.
+    pub(super) fn save(&self, processes: &[Arc<Process>]) -> Result<Vec<u8>, VaultError> {
         let (config, mut out) = (&self.config, MAGIC.to_vec());
         put_u32(&mut out, FORMAT);
         let Places { socket, control, log } = &config.places;
@@ -82,6 +86,7 @@ impl Shared {
             put_u64(&mut out, inode);
         }
         self.questions.save(&mut out);
+        self.tokens.save(processes, &mut out);
         self.agent().save(&self.vault, &mut out)?;
         let witness = self.vault.witness(&out)?;
         out.extend_from_slice(&witness);
@@ -132,7 +137,14 @@ impl Head {
             handovers,
             identities: [identity()?, identity()?],
             questions: Questions::load(reader)?,
+            processes: SavedProcesses::load(reader)?,
         })
+    }
+
+    /// How many descriptors belong to the state.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        DESCRIPTORS + self.processes.sockets()
     }
 
     /// The sockets and the lock out of their descriptors.

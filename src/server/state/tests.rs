@@ -7,6 +7,7 @@ use crate::message::put_string;
 use crate::platform::display::Surroundings;
 use crate::platform::lock::Attempt;
 use crate::server::Config;
+use crate::server::Processes;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ pub(in crate::server) fn shared(directory: &Path, questions: Questions) -> Arc<S
     let registration =
         Registration { surroundings: Surroundings::default(), terminal: Some("/dev/pts/none".into()) };
     questions.register(registration);
-    Shared::new(config, sockets, vault, agent, questions, SystemTime::now(), 0)
+    Shared::new(config, sockets, vault, agent, (questions, Processes::default()), SystemTime::now(), 0)
 }
 
 /// The message that adds a token's key.
@@ -68,7 +69,7 @@ fn add_on_token(public: &[u8]) -> Vec<u8> {
 fn a_state_is_taken_whole_and_unchanged_or_not_at_all() {
     let directory = tempfile::tempdir().unwrap();
     let shared = shared(directory.path(), Questions::default());
-    let whole = shared.save().unwrap();
+    let whole = shared.save(&[]).unwrap();
     let (head, _, agent) = load(&whole, shared.vault.passage().unwrap()).ok().unwrap();
     assert!(agent.is_locked() && agent.key_count() == 2 && agent.refusals().iter().count() == 1);
     assert_eq!(agent.options(), shared.agent().options());
@@ -99,7 +100,7 @@ fn a_state_is_taken_whole_and_unchanged_or_not_at_all() {
 fn another_format_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let shared = shared(directory.path(), Questions::default());
-    let mut state = shared.save().unwrap();
+    let mut state = shared.save(&[]).unwrap();
     state[MAGIC.len() + 3] += 1;
     let said = load(&state, shared.vault.passage().unwrap()).err().unwrap();
     assert!(said.contains("another format"), "{said}");

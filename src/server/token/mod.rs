@@ -1,0 +1,88 @@
+//! Keys on PKCS#11 tokens: adding a provider's, signing with them, removing them.
+//!
+//! Guarantees: each `ssh-add -s` has a process of its own, so that nobody adds a key without its PIN because somebody
+//! else has given it before; a process goes when the last key behind it does; nothing of the agent is held while a
+//! provider works; a signature goes out only where it is right.
+#![forbid(unsafe_code)]
+
+mod adding;
+mod process;
+mod processes;
+mod signing;
+mod wish;
+
+pub(super) use adding::add;
+pub(super) use process::Process;
+pub(super) use processes::{Processes, SavedProcesses};
+pub(super) use signing::sign;
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::Shared;
+use crate::agent::{Refusal, Session};
+use crate::message::{Reply, Request};
+
+/// Answers a request to remove the keys of a provider. The list of those that may be loaded is not asked: what is to go
+/// may go.
+pub(super) async fn remove(shared: &Arc<Shared>, session: &Session, message: &[u8]) -> Reply {
+    let Ok(Request::RemoveToken { provider: named, .. }) = Request::decode(message) else {
+        return Reply::Failure;
+    };
+    let mut removed = shared.agent().remove_token(session, named);
+    if removed == 0 {
+        match real(shared, named.to_vec()).await {
+            Ok(path) => removed = shared.agent().remove_token(session, &path),
+            Err(refusal) => return shared.agent().note(session, refusal),
+        }
+    }
+    sweep(shared);
+    match removed {
+        0 => shared.agent().note(session, Refusal::NoSuchProvider),
+        _ => Reply::Success,
+    }
+}
+
+async fn real(shared: &Shared, named: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    let Ok(_place) = shared.tokens.loading.try_acquire() else { return Err(Refusal::TooManyProviders) };
+    apart(move || {
+        let real = Path::new(OsStr::from_bytes(&named)).canonicalize();
+        real.map(|path| path.into_os_string().into_encoded_bytes()).map_err(|_| Refusal::NoSuchProvider)
+    })
+    .await
+}
+
+/// Ends the processes that no key is behind.
+pub(super) fn sweep(shared: &Shared) {
+    if !shared.tokens.is_empty() {
+        let agent = shared.agent();
+        shared.tokens.keep(&agent.token_processes());
+    }
+}
+
+/// The same after a request that may have taken keys away.
+pub(super) fn sweep_after(shared: &Shared, request: &Request<'_>) {
+    if matches!(request, Request::Remove { .. } | Request::RemoveAll { .. }) {
+        sweep(shared);
+    }
+}
+
+/// Does what may take its time on a thread of its own: a file system that hangs must keep nobody else waiting. The
+/// callers hold a place in the loading, so that there are few.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let (done, result) = oneshot::channel();
+    let started = std::thread::Builder::new().spawn(move || done.send(work()));
+    let broken = |_| Refusal::TooManyProviders;
+    started.map_err(|_| Refusal::TooManyProviders)?;
+    result.await.map_err(broken)?
+}
+
+fn refusal(provider: &[u8], reason: String) -> Refusal {
+    Refusal::Token { provider: provider.escape_ascii().to_string(), reason }
+}
