@@ -38,6 +38,7 @@ SHELL          chooses the form of the output where --shell is not given and no 
 DISPLAY, WAYLAND_DISPLAY, SSH_ASKPASS, SSH_ASKPASS_REQUIRE
                where and by which program the agent asks before it uses a key of ssh-add -c:
                its own ones, or those of your session, or of the last start at a terminal
+SSH_SK_HELPER  the program that speaks to FIDO tokens, where it is not in one of its usual places
 
 A command under an agent of its own is given SSH_AUTH_SOCK, SSH_AGENT_PID and MYAGENT_SOCK",
     ),

@@ -17,6 +17,11 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
+    /// Whether no OpenSSH answers as ours does.
+    pub(crate) fn stays(&self) -> bool {
+        self.until.0 == u32::MAX
+    }
+
     pub(crate) fn holds(&self, version: (u32, u32)) -> bool {
         version < self.until
     }
@@ -61,6 +66,8 @@ const PASSWORD: &str = "a password is bytes; OpenSSH's agent dies of a NUL insid
 const ZERO: &str =
     "a name is all of its bytes; OpenSSH passes over a zero at its end, which no client writes";
 const HALF: &str = "the request was whole when the client stopped sending, and it still reads";
+
+const ID: &str = "a session id is a hash: OpenSSH names a limit of 128 bytes and does not keep to it";
 
 const NONE: &str = "a key to be bound to destinations, of which none is named, would be bound to nothing";
 const LONGER: &str = "10.4 has this bound: matching takes time";
@@ -133,20 +140,8 @@ pub(crate) const TABLE: &[Difference] = &[
         "a connection that was bound while locked must be known as such afterwards",
     )
     .until(10, 5),
-    row(
-        "bind_session_lengths",
-        "129 bytes",
-        "SUCCESS",
-        "EXTENSION_FAILURE",
-        "a session id is a hash: OpenSSH names a limit of 128 bytes and does not keep to it",
-    ),
-    row(
-        "bind_session_lengths",
-        "1000 bytes",
-        "SUCCESS",
-        "EXTENSION_FAILURE",
-        "a session id is a hash: OpenSSH names a limit of 128 bytes and does not keep to it",
-    ),
+    row("bind_session_lengths", "129 bytes", "SUCCESS", "EXTENSION_FAILURE", ID),
+    row("bind_session_lengths", "1000 bytes", "SUCCESS", "EXTENSION_FAILURE", ID),
     bind("bind_forwarding", "a third is too many"),
     bind("bind_twice", "same session, other key"),
     bind("bind_twice", "for authentication, the same"),
@@ -217,4 +212,17 @@ pub(crate) const TABLE: &[Difference] = &[
     forwarded("forwarded_locking", "unlock what is locked locally", "SUCCESS", "FAILURE"),
     forwarded("forwarded_locking", "list once more", "list [mine]", "list []"),
     forwarded("forwarded_locking", "unlock locally", "FAILURE", "SUCCESS"),
+];
+
+/// The README's row of each reason that stays: the beginning of its line in the table of differences.
+pub(crate) const README: &[(&str, &str)] = &[
+    (TRAILING, "| bytes after a message,"),
+    (ZERO, "| bytes after a message, a zero byte after a name,"),
+    (ID, "| bytes after a message, a zero byte after a name, a long session identifier |"),
+    (LOCK, "| a malformed lock message,"),
+    (PASSWORD, "| a malformed lock message, a password with a zero byte |"),
+    (HALF, "| a client that stopped sending, and reads |"),
+    (NONE, "| a key bound to an empty list of destinations |"),
+    (FAILED, "| a connection whose session-bind failed |"),
+    (FORWARDED, "| a forwarded agent (`ssh -A`) |"),
 ];

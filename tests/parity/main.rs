@@ -72,3 +72,20 @@ fn table_matches_scenarios() {
         assert!(!differences::TABLE[..at].iter().any(same), "{}, {}: listed twice", row.scenario, row.step);
     }
 }
+
+/// What stays different is in the README's table, and nothing there speaks of what is not.
+#[test]
+fn the_readme_names_every_difference_that_stays() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let lines = readme.lines().skip_while(|line| *line != "<!-- table: differences -->").skip(1);
+    let table: Vec<&str> = lines.take_while(|line| line.starts_with('|')).collect();
+    for row in differences::TABLE.iter().filter(|row| row.stays()) {
+        let named = differences::README.iter().find(|(reason, _)| *reason == row.reason);
+        let (_, begins) = named.unwrap_or_else(|| panic!("no row of the README for: {}", row.reason));
+        assert!(table.iter().any(|line| line.starts_with(begins)), "not in the README: {begins}");
+    }
+    for (reason, begins) in differences::README {
+        let used = differences::TABLE.iter().any(|row| row.stays() && row.reason == *reason);
+        assert!(used, "no difference any more: {begins}");
+    }
+}
