@@ -8,9 +8,9 @@
 //! [`Rsa::from_record`] reads, after `RSA_check_key`; AWS-LC verifies each signature before it gives it out.
 #![allow(unsafe_code)]
 
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
-use aws_lc_rs::digest::{self, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512};
+use aws_lc_rs::digest::{self, Digest, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512};
 use aws_lc_sys as c;
 
 use super::bignum::Number;
@@ -23,6 +23,18 @@ pub(super) enum Hash {
     Sha1,
     Sha256,
     Sha512,
+}
+
+impl Hash {
+    /// What AWS-LC calls it, and the hash of `data`.
+    fn of(self, data: &[u8]) -> (i32, Digest) {
+        let (nid, algorithm) = match self {
+            Self::Sha1 => (c::NID_sha1, &SHA1_FOR_LEGACY_USE_ONLY),
+            Self::Sha256 => (c::NID_sha256, &SHA256),
+            Self::Sha512 => (c::NID_sha512, &SHA512),
+        };
+        (nid, digest::digest(algorithm, data))
+    }
 }
 
 /// A key's numbers as digits, big-endian.
@@ -95,12 +107,7 @@ impl Rsa {
 
     /// The PKCS#1 v1.5 signature of `data`, as long as the modulus.
     pub(super) fn sign(&self, data: &[u8], hash: Hash) -> Option<Vec<u8>> {
-        let (nid, algorithm) = match hash {
-            Hash::Sha1 => (c::NID_sha1, &SHA1_FOR_LEGACY_USE_ONLY),
-            Hash::Sha256 => (c::NID_sha256, &SHA256),
-            Hash::Sha512 => (c::NID_sha512, &SHA512),
-        };
-        let digest = digest::digest(algorithm, data);
+        let (nid, digest) = hash.of(data);
         let digest = digest.as_ref();
         // SAFETY: a live key.
         let size = unsafe { c::RSA_size(self.0.as_ptr()) };
@@ -111,6 +118,28 @@ impl Rsa {
         let done = unsafe { c::RSA_sign(nid, digest.as_ptr(), digest.len(), out, &mut len, key) };
         (done == 1 && len == size).then_some(signature)
     }
+
+    /// A public key alone, of its modulus and exponent.
+    fn from_public(n: &[u8], e: &[u8]) -> Option<Self> {
+        let (n, e) = (Number::from_digits(n)?, Number::from_digits(e)?);
+        // SAFETY: null is checked at once.
+        let rsa = Self(NonNull::new(unsafe { c::RSA_new() })?);
+        // SAFETY: two live numbers, which belong to the key from here on; a public key has no third.
+        let done = unsafe { c::RSA_set0_key(rsa.0.as_ptr(), n.give(), e.give(), ptr::null_mut()) };
+        (done == 1).then_some(rsa)
+    }
+}
+
+/// Whether `signature` is the PKCS#1 v1.5 signature of `data`, as long as the modulus, by the key of these numbers.
+/// AWS-LC takes up to 16,384 bits; aws-lc-rs would take half as many.
+pub(super) fn verify(n: &[u8], e: &[u8], data: &[u8], hash: Hash, signature: &[u8]) -> Option<()> {
+    let key = Rsa::from_public(n, e)?;
+    let (nid, digest) = hash.of(data);
+    let digest = digest.as_ref();
+    let (given, len) = (signature.as_ptr(), signature.len());
+    // SAFETY: a live key; reads exactly the digest and the signature.
+    let done = unsafe { c::RSA_verify(nid, digest.as_ptr(), digest.len(), given, len, key.0.as_ptr()) };
+    (done == 1).then_some(())
 }
 
 impl Drop for Rsa {

@@ -5,19 +5,14 @@
 #![forbid(unsafe_code)]
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::signature::{
-    ED25519, RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
-    RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY, RsaPublicKeyComponents, UnparsedPublicKey,
-};
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 
 use super::certificate::Certificate;
 use super::composite;
 use super::number::digits;
 use super::public::{Public, verifying};
+use super::rsa::{self, Hash};
 use crate::message::{Curve, Reader};
-
-/// The largest modulus that aws-lc-rs verifies with, in bytes.
-const MOST_RSA_BYTES: usize = 8192 / 8;
 
 /// True where `signature` (a signature blob) is one of `message` by the key in `blob`: a plain public key, or a
 /// certificate with a right signature of its authority, whoever that is. False for anything that cannot be
@@ -53,7 +48,6 @@ pub(super) fn may_be_signed(certificate: &Certificate<'_>) -> bool {
 /// form.
 fn is_known(blob: &[u8]) -> bool {
     match Public::read(blob) {
-        Some(Public::Rsa { n, .. }) => n.len() <= MOST_RSA_BYTES,
         Some(Public::Dss) => false,
         Some(_) => true,
         None => !Reader::new(blob).string().is_ok_and(Public::is_foreign),
@@ -93,16 +87,16 @@ fn verify_ed25519(point: &[u8], message: &[u8], signature: &[u8]) -> Option<()> 
 }
 
 fn verify_rsa(e: &[u8], n: &[u8], name: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
-    let parameters = match name {
-        b"ssh-rsa" => &RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
-        b"rsa-sha2-256" => &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
-        b"rsa-sha2-512" => &RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
+    let hash = match name {
+        b"ssh-rsa" => Hash::Sha1,
+        b"rsa-sha2-256" => Hash::Sha256,
+        b"rsa-sha2-512" => Hash::Sha512,
         _ => return None,
     };
     // Some signers leave leading zeros out.
     let mut padded = vec![0; n.len().checked_sub(signature.len())?];
     padded.extend_from_slice(signature);
-    RsaPublicKeyComponents { n, e }.verify(parameters, message, &padded).ok()
+    rsa::verify(n, e, message, hash, &padded)
 }
 
 fn verify_ecdsa(curve: Curve, point: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {

@@ -65,6 +65,10 @@ const LOCK: &str = "OpenSSH's agent dies of it, with all keys: any forwarded pee
 const PASSWORD: &str = "a password is bytes; OpenSSH's agent dies of a NUL inside one";
 const ZERO: &str =
     "a name is all of its bytes; OpenSSH passes over a zero at its end, which no client writes";
+const LOGIN: &str =
+    "a login counts as one only byte for byte as clients write it; they write no zeros and no short names";
+const BYTES: &str = "keys are compared as bytes: hosts and clients write each in its one form";
+const DSA: &str = "10.0 dropped DSA";
 const HALF: &str = "the request was whole when the client stopped sending, and it still reads";
 
 const ID: &str = "a session id is a hash: OpenSSH names a limit of 128 bytes and does not keep to it";
@@ -114,6 +118,8 @@ pub(crate) const TABLE: &[Difference] = &[
     trailing("remove all", "SUCCESS"),
     trailing("remove all, SSH1", "SUCCESS"),
     trailing("lock", "SUCCESS"),
+    row("unlock_with_more", "a byte more", "SUCCESS", "FAILURE", TRAILING),
+    row("unlock_with_more", "unlock", "FAILURE", "SUCCESS", TRAILING),
     row("trailing_byte", "query", "FAILURE", "EXTENSION_FAILURE", TRAILING),
     row("query", "with a body", "FAILURE", "EXTENSION_FAILURE", TRAILING),
     row("bind_malformed", "a byte more", "SUCCESS", "EXTENSION_FAILURE", TRAILING),
@@ -194,6 +200,13 @@ pub(crate) const TABLE: &[Difference] = &[
     principal("log in further on, of no name", "signature ssh-ed25519", "FAILURE"),
     row("destination_name_is_no_pattern", "log in", "signature ssh-ed25519", "FAILURE", PRINCIPALS)
         .until(10, 3),
+    row("destination_odd_logins", "zero, *", "signature ssh-ed25519", "FAILURE", LOGIN),
+    row("destination_odd_logins", "a short name", "signature ssh-ed25519", "FAILURE", LOGIN),
+    row("bind_in_another_encoding", "list", "list [mine]", "list []", BYTES),
+    row("bind_in_another_encoding", "log in", "signature ssh-ed25519", "FAILURE", BYTES),
+    row("bind_in_another_encoding", "bind again", "SUCCESS", "EXTENSION_FAILURE", BYTES),
+    row("dsa", "add dsa", "SUCCESS", "FAILURE", DSA).until(10, 0),
+    row("dsa", "list", "list [dsa]", "list []", DSA).until(10, 0),
     // Forwarded peers.
     forwarded("forwarded", "add", "SUCCESS", "FAILURE"),
     forwarded("forwarded", "list with one more", "list [there before, mine]", "list [there before]"),

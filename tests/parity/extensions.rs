@@ -14,7 +14,7 @@ pub(crate) fn host_signature(t: &Talk<'_>, host: &Key, session: &[u8]) -> Vec<u8
     signature(t, host, session, flags)
 }
 
-fn signature(t: &Talk<'_>, host: &Key, data: &[u8], flags: u32) -> Vec<u8> {
+pub(crate) fn signature(t: &Talk<'_>, host: &Key, data: &[u8], flags: u32) -> Vec<u8> {
     let mut conn = wire::Conn::open(&t.agent.socket).unwrap();
     conn.expect(&wire::add(&host.private, b"host"), wire::SUCCESS);
     let answer = conn.ask(&wire::sign(&host.blob, data, flags)).unwrap();
@@ -22,20 +22,20 @@ fn signature(t: &Talk<'_>, host: &Key, data: &[u8], flags: u32) -> Vec<u8> {
     wire::signature(&answer)
 }
 
-const SK_ED25519: &[u8] = b"sk-ssh-ed25519@openssh.com";
-const SK_ECDSA: &[u8] = b"sk-ecdsa-sha2-nistp256@openssh.com";
+pub(crate) const SK_ED25519: &[u8] = b"sk-ssh-ed25519@openssh.com";
+pub(crate) const SK_ECDSA: &[u8] = b"sk-ecdsa-sha2-nistp256@openssh.com";
 const SHA256_OF_SSH: &str = "e30610e8a162115960fe1ec223e6529c9f4b6e80200dcb5e5c321c8af1e2b1bf";
 const SHA256_OF_SESSION: &str = "3f3af1ecebbd1410ab417ec0d27bbfcb5d340e177ae159b59fc8626c2dfd9175";
 
 /// The public half of a plain key as that of a token's: the same numbers, and an application.
-fn on_token(key: &Key, kind: &[u8]) -> Vec<u8> {
+pub(crate) fn on_token(key: &Key, kind: &[u8]) -> Vec<u8> {
     let mut fields = wire::Fields(&key.blob);
     fields.string();
     Body::default().string(kind).raw(fields.0).string(b"ssh:").0
 }
 
 /// What a token with this key would sign for "session", with a counter of 7.
-fn token_signature(t: &Talk<'_>, key: &Key, kind: &[u8], flags: u8) -> Vec<u8> {
+pub(crate) fn token_signature(t: &Talk<'_>, key: &Key, kind: &[u8], flags: u8) -> Vec<u8> {
     let said = Body::default().u8(flags).u32(7).0;
     let data = [&keys::hex(SHA256_OF_SSH)[..], &said, &keys::hex(SHA256_OF_SESSION)].concat();
     let plain = signature(t, key, &data, 0);

@@ -37,6 +37,7 @@ mod destinations;
 mod extensions;
 mod fido;
 mod frames;
+mod hosts;
 mod identities;
 mod locking;
 mod malformed;
@@ -53,6 +54,7 @@ const SCENARIOS: &[&[&str]] = &[
     extensions::NAMES,
     fido::NAMES,
     frames::NAMES,
+    hosts::NAMES,
     identities::NAMES,
     locking::NAMES,
     malformed::NAMES,
