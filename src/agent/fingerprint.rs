@@ -38,6 +38,7 @@ fn md5(plain: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{put_string, put_u32};
 
     /// What `ssh-keygen -l -E HASH` says of the all-zero Ed25519 key.
     #[test]
@@ -46,6 +47,34 @@ mod tests {
         let shown = FingerprintHash::ALL.map(|hash| hash.fingerprint(&blob).unwrap());
         assert_eq!(shown, KEYGEN);
         assert_eq!(FingerprintHash::Md5.fingerprint(b"\0\0\0\x09none"), None);
+    }
+
+    /// What a person is asked about is the key, whatever certificate it is under: also one whose type does not end as
+    /// others do.
+    #[test]
+    fn a_certificate_has_its_keys() {
+        let strings = |all: &[&[u8]]| {
+            let mut out = Vec::new();
+            all.iter().for_each(|bytes| put_string(&mut out, bytes));
+            out
+        };
+        for (kind, certified, public) in [
+            ("ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com", 32),
+            ("ssh-mldsa44-ed25519", "ssh-mldsa44-ed25519-cert", 1344),
+            ("ssh-mldsa44-ed25519@openssh.com", "ssh-mldsa44-ed25519-cert-v01@openssh.com", 1344),
+        ] {
+            let public = vec![7; public];
+            let plain = strings(&[kind.as_bytes(), &public]);
+            let mut blob = strings(&[certified.as_bytes(), b"nonce", &public]);
+            blob.extend([0; 8]);
+            put_u32(&mut blob, 1);
+            blob.extend(
+                [&strings(&[b"id", b""])[..], &[0; 16], &strings(&[b"", b"", b"", &plain, b""])].concat(),
+            );
+            for hash in FingerprintHash::ALL {
+                assert_eq!(hash.fingerprint(&blob), hash.fingerprint(&plain), "{certified}");
+            }
+        }
     }
 
     const KEYGEN: [&str; 5] = [

@@ -6,12 +6,12 @@ use std::borrow::Cow;
 use aws_lc_sys as c;
 
 use super::certificate::Certificate;
-use crate::message::{CERTIFICATE, Reader};
+use crate::message::{Reader, is_certificate};
 
 /// The plain public key of `blob`, which may be a certificate for it. None where that cannot be read.
 pub fn plain(blob: &[u8]) -> Option<Cow<'_, [u8]>> {
     let kind = Reader::new(blob).string().ok()?;
-    if !kind.ends_with(CERTIFICATE.as_bytes()) {
+    if !is_certificate(kind) {
         return Some(Cow::Borrowed(blob));
     }
     Some(Cow::Owned(Certificate::read(blob).ok()?.plain()))
