@@ -32,7 +32,7 @@ pub use options::{FingerprintHash, Options};
 pub use pattern::{list_matches, matches};
 pub use policy::Permit;
 pub use refusal::{Refusal, Refusals};
-pub use session::{Hop, Session};
+pub use session::{Binding, Hop, Session};
 pub use token::Offered;
 
 use std::sync::Arc;
@@ -55,6 +55,8 @@ pub enum Outcome {
     Sign(Permit),
     /// A person is to be asked first; then the request is handled again, with their consent.
     Ask(Question),
+    /// The session-bind is to be read ([`Binding::read`]), then [`Agent::finish_bind`] called.
+    Bind,
     /// The key is to be checked and sealed ([`key::import`]), its constraints read ([`Constraints::of_key`]), then
     /// [`Agent::insert`]ed.
     Import,
@@ -138,9 +140,7 @@ impl Agent {
             Request::List { .. } => Outcome::Reply(Reply::Identities(Vec::new())),
             Request::Unlock { password: [] } => self.refuse(session, Refusal::EmptyPassword),
             Request::Unlock { .. } => Outcome::Unlock(hash),
-            Request::Extension { name, body } if *name == session::SESSION_BIND.as_bytes() => {
-                self.extension(session, name, body)
-            }
+            Request::Extension { name, .. } if *name == session::SESSION_BIND.as_bytes() => Outcome::Bind,
             _ => self.refuse(session, Refusal::Locked),
         }
     }
@@ -169,17 +169,27 @@ impl Agent {
         Outcome::Reply(Reply::Success)
     }
 
-    fn extension(&mut self, session: &mut Session, name: &[u8], body: &[u8]) -> Outcome {
-        let done = match std::str::from_utf8(name) {
-            Ok("query") if body.is_empty() => Ok(Reply::Query(EXTENSIONS)),
-            Ok("query") => Err(Refusal::Message(DecodeError::Leftover)),
-            Ok(session::SESSION_BIND) => session.bind(body).map(|()| Reply::Success),
-            _ => return self.refuse(session, Refusal::UnknownExtension(printable(name))),
-        };
-        Outcome::Reply(done.unwrap_or_else(|refusal| {
-            self.note(session, refusal);
-            Reply::ExtensionFailure
-        }))
+    fn extension(&mut self, session: &Session, name: &[u8], body: &[u8]) -> Outcome {
+        match std::str::from_utf8(name) {
+            Ok("query") if body.is_empty() => Outcome::Reply(Reply::Query(EXTENSIONS)),
+            Ok("query") => {
+                self.note(session, Refusal::Message(DecodeError::Leftover));
+                Outcome::Reply(Reply::ExtensionFailure)
+            }
+            Ok(session::SESSION_BIND) => Outcome::Bind,
+            _ => self.refuse(session, Refusal::UnknownExtension(printable(name))),
+        }
+    }
+
+    /// Binds the connection to a session, or remembers that it could not be, locked or not.
+    pub fn finish_bind(&mut self, session: &mut Session, binding: Binding) -> Reply {
+        match session.bind(binding) {
+            Ok(()) => Reply::Success,
+            Err(refusal) => {
+                self.note(session, refusal);
+                Reply::ExtensionFailure
+            }
+        }
     }
 
     /// Whether a permit still holds that was given before a person or a token was waited for: not after a lock,
@@ -294,6 +304,9 @@ impl Agent {
                     (Err(refusal), _) => self.note(session, refusal),
                     (_, Err(error)) => self.note(session, Refusal::Key(error)),
                 }
+            }
+            (Outcome::Bind, Request::Extension { body, .. }) => {
+                self.finish_bind(session, Binding::read(body))
             }
             (Outcome::Lock, Request::Lock { password }) => match PasswordHash::new(password) {
                 Some(hash) => self.finish_lock(session, hash),

@@ -45,6 +45,7 @@ fn names_provider(request: &Request<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::Binding;
     use crate::message::{AddIdentity, AddToken, PrivateKey};
 
     fn add(constraints: Vec<Constraint<'_>>) -> Request<'_> {
@@ -85,7 +86,7 @@ mod tests {
         let mut session = Session::new("test".into());
         assert!(refused(&session, &Options::default()).is_empty());
         // A bind that cannot be read counts as forwarding.
-        assert!(session.bind(b"").is_err());
+        assert!(session.bind(Binding::read(b"")).is_err());
         let texts = refused(&session, &Options::default());
         assert_eq!(texts.len(), ADMIN.len() + 1);
         assert!(texts.iter().zip(ADMIN).all(|(text, deed)| text.contains(deed)), "{texts:?}");
@@ -102,7 +103,7 @@ mod tests {
     #[test]
     fn bound_peers_name_no_library() {
         let mut session = Session::new("test".into());
-        assert!(session.bind(&[&[0; 12][..], &[0]].concat()).is_err());
+        assert!(session.bind(Binding::read(&[&[0; 12][..], &[0]].concat())).is_err());
         assert!(session.is_remote() && !session.is_forwarded());
         let texts = refused(&session, &Options::default());
         let internal = add(vec![Constraint::SkProvider(b"internal")]);

@@ -34,6 +34,39 @@ pub(super) struct Bind {
     pub(super) forwarding: bool,
 }
 
+/// A session-bind that was read: what it says, or why it cannot be believed.
+pub struct Binding {
+    forwarding: bool,
+    bind: Result<Bind, &'static str>,
+}
+
+impl Binding {
+    /// One that could not be read, for whatever reason: it counts as forwarding.
+    pub const UNREADABLE: Self = Self { forwarding: true, bind: Err("the message cannot be read") };
+
+    /// Reads the extension's body: host key, session identifier, signature, forwarding flag. Verifies up to two
+    /// signatures, which takes milliseconds where the keys are large: for a thread that may take its time.
+    pub fn read(body: &[u8]) -> Self {
+        let mut reader = Reader::new(body);
+        let mut next = || reader.string();
+        let (Ok(host_key), Ok(id), Ok(signature)) = (next(), next(), next()) else {
+            return Self::UNREADABLE;
+        };
+        let (Ok(forwarding), true) = (reader.u8(), reader.is_empty()) else {
+            return Self::UNREADABLE;
+        };
+        let forwarding = forwarding != 0;
+        let bind = if id.len() > MOST_ID_LEN {
+            Err("the session identifier is too long")
+        } else if !key::verify(host_key, id, signature) {
+            Err("the host's signature does not verify")
+        } else {
+            Ok(Bind { host_key: host_key.into(), id: id.into(), forwarding })
+        };
+        Self { forwarding, bind }
+    }
+}
+
 /// A host on the way of a connection, proven by its key's signature.
 pub struct Hop<'s> {
     /// The host's key or certificate.
@@ -94,37 +127,13 @@ impl Session {
         self.binds.iter().map(|bind| Hop { host_key: &bind.host_key, forwarding: bind.forwarding })
     }
 
-    /// Binds the connection to a session: host key, session identifier, signature, forwarding flag.
-    pub(super) fn bind(&mut self, body: &[u8]) -> Result<(), Refusal> {
+    /// Takes what a session-bind says.
+    pub(super) fn bind(&mut self, binding: Binding) -> Result<(), Refusal> {
         self.attempted = true;
-        let bound = self.try_bind(body);
+        self.forwarded |= binding.forwarding;
+        let bound = binding.bind.map_err(Refusal::Bind).and_then(|bind| self.record(bind));
         self.failed |= bound.is_err();
         bound
-    }
-
-    fn try_bind(&mut self, body: &[u8]) -> Result<(), Refusal> {
-        let mut reader = Reader::new(body);
-        let mut next = || reader.string();
-        let (Ok(host_key), Ok(id), Ok(signature)) = (next(), next(), next()) else {
-            return self.unreadable();
-        };
-        let (Ok(forwarding), true) = (reader.u8(), reader.is_empty()) else {
-            return self.unreadable();
-        };
-        let forwarding = forwarding != 0;
-        self.forwarded |= forwarding;
-        if id.len() > MOST_ID_LEN {
-            return Err(Refusal::Bind("the session identifier is too long"));
-        }
-        if !key::verify(host_key, id, signature) {
-            return Err(Refusal::Bind("the host's signature does not verify"));
-        }
-        self.record(Bind { host_key: host_key.into(), id: id.into(), forwarding })
-    }
-
-    fn unreadable(&mut self) -> Result<(), Refusal> {
-        self.forwarded = true;
-        Err(Refusal::Bind("the message cannot be read"))
     }
 
     fn record(&mut self, bind: Bind) -> Result<(), Refusal> {

@@ -217,6 +217,23 @@ fn constraints_that_are_unknown_doubled_or_cut_refuse_the_key() {
     assert_eq!(rig.agent.identities().count(), 0);
 }
 
+/// Whoever is at the other end chooses how long verifying takes: it is not done while the agent is held.
+#[test]
+fn a_session_bind_is_handed_out_locked_or_not() {
+    let mut rig = Rig::new();
+    let bind = encoded(&Request::Extension { name: b"session-bind@openssh.com", body: b"nonsense" });
+    let request = Request::decode(&bind).unwrap();
+    for _ in 0..2 {
+        let outcome = rig.agent.handle(&mut rig.session, &request, None, rig.now);
+        assert!(matches!(outcome, Outcome::Bind) && !rig.session.is_remote());
+        rig.ask(&encoded(&Request::Lock { password: b"x" }));
+    }
+    // What cannot be read, or broke off, bars as much as what was read and is wrong.
+    let reply = rig.agent.finish_bind(&mut rig.session, Binding::UNREADABLE);
+    assert!(matches!(reply, Reply::ExtensionFailure));
+    assert!(rig.session.is_remote() && rig.session.is_forwarded() && rig.session.has_failed());
+}
+
 #[test]
 fn comments_are_any_bytes_but_zero() {
     let mut rig = Rig::new();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::{Client, Shared, asking, provider, sk, token, unlock};
-use crate::agent::{Constraints, Options, Outcome, PasswordHash, Permit, Refusal, Session};
+use crate::agent::{Binding, Constraints, Options, Outcome, PasswordHash, Permit, Refusal, Session};
 use crate::key::{self, Cost, Imported, Means, Provider};
 use crate::message::{AddIdentity, Constraint, Reply, Request};
 use crate::platform::clock;
@@ -52,6 +52,7 @@ pub(super) async fn answer(
             Request::Sign { data, .. } => sign(shared, client, session, permit, data).await,
             _ => Reply::Failure,
         },
+        Outcome::Bind => bind(shared, session, message).await,
         Outcome::Import => import(shared, session, message).await,
         Outcome::AddToken => token::add(shared, client, session, message).await,
         Outcome::RemoveToken => token::remove(shared, session, &message).await,
@@ -88,6 +89,16 @@ async fn sign(
         Ok(Err(error)) => shared.agent().note(session, Refusal::Sign(error)),
         Err(_) => Reply::Failure,
     }
+}
+
+/// Not on a thread that serves others, nor with the agent held: whoever is at the other end chooses the keys' sizes.
+async fn bind(shared: &Arc<Shared>, session: &mut Session, message: SecretBuf) -> Reply {
+    let read = spawn_blocking(move || match Request::decode(&message) {
+        Ok(Request::Extension { body, .. }) => Binding::read(body),
+        _ => Binding::UNREADABLE,
+    });
+    let binding = read.await.unwrap_or(Binding::UNREADABLE);
+    shared.agent().finish_bind(session, binding)
 }
 
 async fn import(shared: &Arc<Shared>, session: &Session, message: SecretBuf) -> Reply {

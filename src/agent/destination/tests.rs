@@ -4,7 +4,7 @@ mod authorities;
 mod ways;
 
 use super::*;
-use crate::agent::Session;
+use crate::agent::{Binding, Session};
 use crate::message::put_string;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 
@@ -84,7 +84,7 @@ fn bound(way: &[(u8, &[u8], bool)]) -> Session {
 
 fn bind(session: &mut Session, key: &[u8], signer: u8, id: &[u8], forwarding: bool) {
     let body = [strings(&[key, id, &signature(signer, id)]), vec![forwarding.into()]].concat();
-    session.bind(&body).unwrap();
+    session.bind(Binding::read(&body)).unwrap();
 }
 
 /// A login, of the key or of another one.

@@ -88,12 +88,16 @@ fn once_a_bind_has_failed() {
     let mut session = bound(&[(1, b"one", false)]);
     assert!(permits(&chain, &session, &login(b"one", b"user", None)));
     let replayed = [strings(&[&blob(1), b"one", &signature(1, b"one")]), vec![0]].concat();
-    assert!(session.bind(&replayed).is_err());
+    assert!(session.bind(Binding::read(&replayed)).is_err());
     assert!(!chain.show_to(&session));
     assert!(!permits(&chain, &session, &login(b"one", b"user", None)));
     // Before any right one.
     let mut session = self::session();
-    assert!(session.bind(&[strings(&[&blob(1), b"one", &signature(2, b"one")]), vec![0]].concat()).is_err());
+    assert!(
+        session
+            .bind(Binding::read(&[strings(&[&blob(1), b"one", &signature(2, b"one")]), vec![0]].concat()))
+            .is_err()
+    );
     assert!(!chain.show_to(&session));
     bind(&mut session, &blob(1), 1, b"one", false);
     assert!(!permits(&chain, &session, &login(b"one", b"user", None)));
@@ -105,7 +109,7 @@ fn a_bind_cannot_be_taken_elsewhere() {
     let mut session = session();
     let signed = signature(1, b"one");
     for (key, id) in [(blob(1), b"two"), (blob(2), b"one")] {
-        assert!(session.bind(&[strings(&[&key, id, &signed]), vec![1]].concat()).is_err());
+        assert!(session.bind(Binding::read(&[strings(&[&key, id, &signed]), vec![1]].concat())).is_err());
     }
     assert!(session.is_forwarded() && session.is_remote());
 }
