@@ -81,8 +81,8 @@ impl Destinations {
     /// Whether there is such a step. No host to go to is any, no user is any.
     fn has_step(
         &self,
-        from: Option<&HostKey<'_>>,
-        to: Option<&HostKey<'_>>,
+        from: Option<&HostKey>,
+        to: Option<&HostKey>,
         user: Option<&[u8]>,
         now: Option<WallTime>,
     ) -> bool {
@@ -150,12 +150,12 @@ impl<'b> Host<'b> {
 
     /// Whether a key is this host's: one of its own, or a certificate by one of its authorities for its name and
     /// this time. Without a time no certificate is believed; without a name in it neither.
-    fn is(&self, key: &HostKey<'_>, now: Option<WallTime>) -> bool {
+    fn is(&self, key: &HostKey, now: Option<WallTime>) -> bool {
         match key {
-            HostKey::Plain(blob) => self.keys().any(|(key, authority)| !authority && key == *blob),
+            HostKey::Plain(blob) => self.keys().any(|(key, authority)| !authority && *key == **blob),
             HostKey::Certified(certificate) => {
                 let valid = certificate.valid_after..certificate.valid_before;
-                self.keys().any(|(key, authority)| authority && key == certificate.authority)
+                self.keys().any(|(key, authority)| authority && *key == *certificate.authority)
                     && now.is_some_and(|WallTime(seconds)| valid.contains(&seconds))
                     && certificate
                         .principals()

@@ -8,7 +8,7 @@
 use std::fmt;
 
 use super::{Refusal, WallTime};
-use crate::key;
+use crate::key::{self, HostKey};
 use crate::message::Reader;
 
 /// The extension's name.
@@ -18,7 +18,7 @@ pub(super) const SESSION_BIND: &str = "session-bind@openssh.com";
 const MOST_BINDS: usize = 16;
 
 /// Most bytes of host keys that a connection is bound to: sixteen certificates of the longest kind in use have 90 KiB.
-/// Anybody can make long ones, and each connection keeps its own.
+/// Anybody can make long ones, and each connection keeps its own, and as much again of what they say.
 const MOST_KEY_BYTES: usize = 128 * 1024;
 
 /// Longest session identifier, in bytes: OpenSSH's bound; a SHA-512 has 64.
@@ -28,6 +28,8 @@ const MOST_ID_LEN: usize = 128;
 pub(super) struct Bind {
     /// The host's key or certificate, which has signed `id`.
     pub(super) host_key: Box<[u8]>,
+    /// What it says.
+    pub(super) host: HostKey,
     /// The session's identifier.
     pub(super) id: Box<[u8]>,
     /// It leads on from that host; else a login to it is to follow.
@@ -61,7 +63,7 @@ impl Binding {
         } else if !key::verify(host_key, id, signature) {
             Err("the host's signature does not verify")
         } else {
-            Ok(Bind { host_key: host_key.into(), id: id.into(), forwarding })
+            Ok(Bind { host_key: host_key.into(), host: HostKey::read(host_key), id: id.into(), forwarding })
         };
         Self { forwarding, bind }
     }

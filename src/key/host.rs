@@ -4,34 +4,35 @@
 use super::certificate::Certificate;
 use crate::message::{Reader, is_certificate};
 
-/// A host's key or certificate. It borrows from its blob, whose signatures are taken to be verified.
-pub enum HostKey<'b> {
+/// A host's key or certificate, whose signatures are taken to be verified. Taken apart once: certificates may be long,
+/// and each list of keys asks for what they say.
+pub enum HostKey {
     /// A plain public key: the blob itself.
-    Plain(&'b [u8]),
+    Plain(Box<[u8]>),
     /// A certificate for hosts.
-    Certified(HostCertificate<'b>),
+    Certified(HostCertificate),
     /// A certificate that cannot speak for a host: it is for users, or holds options that nobody knows, or is
     /// signed with SHA-1 (OpenSSH's default of CASignatureAlgorithms has none).
     Unusable,
 }
 
 /// What an authority says of a host.
-pub struct HostCertificate<'b> {
+pub struct HostCertificate {
     /// The authority's public key.
-    pub authority: &'b [u8],
+    pub authority: Box<[u8]>,
     /// First second since 1970 of the certificate's time.
     pub valid_after: u64,
     /// First second after its time.
     pub valid_before: u64,
-    principals: &'b [u8],
+    principals: Box<[u8]>,
 }
 
-impl<'b> HostKey<'b> {
+impl HostKey {
     /// Reads a host's key.
-    pub fn read(blob: &'b [u8]) -> Self {
+    pub fn read(blob: &[u8]) -> Self {
         let Ok(key_type) = Reader::new(blob).string() else { return Self::Unusable };
         if !is_certificate(key_type) {
-            return Self::Plain(blob);
+            return Self::Plain(blob.into());
         }
         let Ok(Certificate { statement, signature, .. }) = Certificate::read(blob) else {
             return Self::Unusable;
@@ -41,18 +42,18 @@ impl<'b> HostKey<'b> {
             return Self::Unusable;
         }
         Self::Certified(HostCertificate {
-            authority: statement.authority,
+            authority: statement.authority.into(),
             valid_after: statement.valid_after,
             valid_before: statement.valid_before,
-            principals: statement.principals,
+            principals: statement.principals.into(),
         })
     }
 }
 
-impl<'b> HostCertificate<'b> {
+impl HostCertificate {
     /// The host names that the certificate is for: patterns.
-    pub fn principals(&self) -> impl Iterator<Item = &'b [u8]> + use<'b> {
-        let mut reader = Reader::new(self.principals);
+    pub fn principals(&self) -> impl Iterator<Item = &[u8]> {
+        let mut reader = Reader::new(&self.principals);
         std::iter::from_fn(move || reader.string().ok())
     }
 }
