@@ -207,6 +207,7 @@ pub(crate) const TABLE: &[Difference] = &[
     row("bind_in_another_encoding", "bind again", "SUCCESS", "EXTENSION_FAILURE", BYTES),
     row("dsa", "add dsa", "SUCCESS", "FAILURE", DSA).until(10, 0),
     row("dsa", "list", "list [dsa]", "list []", DSA).until(10, 0),
+    bind("bind_with_a_tokens_certificate", "another session, *"),
     // Forwarded peers.
     forwarded("forwarded", "add", "SUCCESS", "FAILURE"),
     forwarded("forwarded", "list with one more", "list [there before, mine]", "list [there before]"),

@@ -1,8 +1,8 @@
 //! Hosts with keys that are out of the ordinary, and what a bound key signs for them.
 
 use crate::destinations::bound;
-use crate::extensions::{bind, signature};
-use crate::keys::{Key, keygen};
+use crate::extensions::{SK_ECDSA, SK_ED25519, bind, on_token, signature, token_signature};
+use crate::keys::{Key, base64, keygen, read_public};
 use crate::wire::{self, Body, Fields, login, session_bind, to_host};
 use std::path::Path;
 
@@ -29,6 +29,26 @@ scenarios! {
             t.list(&format!("list, flags {flags}"));
             let blob = &t.keys.ed25519().blob;
             t.ask(&format!("log in, flags {flags}"), &wire::sign(blob, &login(b"one", b"user", blob, None), 0));
+        }
+    }
+
+    /// A host whose key is on a FIDO token, under a certificate.
+    fn bind_with_a_tokens_certificate(t) {
+        let tokens = [(t.keys.ed25519(), SK_ED25519), (t.keys.p256(), SK_ECDSA)];
+        keygen(t.scratch, &["-q", "-N", "", "-f", "token_ca", "-t", "ed25519"]);
+        for (key, kind) in tokens {
+            let name = String::from_utf8_lossy(kind);
+            let line = format!("{name} {}\n", base64(&on_token(key, kind)));
+            std::fs::write(t.scratch.path("token.pub"), line).unwrap();
+            keygen(t.scratch, &["-q", "-h", "-s", "token_ca", "-I", "x", "-n", "host.example", "token.pub"]);
+            let certificate = read_public(&t.scratch.path("token-cert.pub"));
+            let signature = token_signature(t, key, kind, 1);
+            t.fresh();
+            t.ask(&name, &session_bind(&certificate, b"session", &signature, false));
+            t.fresh();
+            t.ask(&format!("another session, {name}"), &session_bind(&certificate, b"another", &signature, false));
+            t.on(0);
+            bound(t, &format!("{name}, to it"), &[to_host(b"", &certificate)]);
         }
     }
 
