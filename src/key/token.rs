@@ -15,9 +15,6 @@ use super::verify::{may_be_signed, verify};
 use super::{Algorithm, Held, ImportError, Imported, Key};
 use crate::message::{Reader, put_mpint, put_string};
 
-/// RSA moduli that are accepted, in bits: those that a signature can be checked with here.
-const RSA_BITS: std::ops::RangeInclusive<usize> = 1024..=8192;
-
 /// Where a key is.
 pub struct TokenKey {
     /// The real path of the provider.
@@ -97,7 +94,7 @@ fn algorithm(public: &[u8]) -> Result<Algorithm, ImportError> {
     let (algorithm, again) = match Public::read(public).ok_or(NO_KEY)? {
         Public::Ed25519(_) => (Algorithm::Ed25519, public.to_vec()),
         Public::Ecdsa(curve, _) => (Algorithm::Ecdsa(curve), public.to_vec()),
-        Public::Rsa { e, n } => (rsa(n)?, {
+        Public::Rsa { e, n } => (Algorithm::Rsa { bits: bits(n) }, {
             let mut again = Vec::new();
             put_string(&mut again, b"ssh-rsa");
             put_mpint(&mut again, e);
@@ -107,13 +104,6 @@ fn algorithm(public: &[u8]) -> Result<Algorithm, ImportError> {
         _ => return Err(NO_KEY),
     };
     if again == public { Ok(algorithm) } else { Err(NO_KEY) }
-}
-
-fn rsa(n: &[u8]) -> Result<Algorithm, ImportError> {
-    if !RSA_BITS.contains(&bits(n)) {
-        return Err(ImportError::Invalid("an RSA key on a token has 1024 to 8192 bits here"));
-    }
-    Ok(Algorithm::Rsa { bits: bits(n) })
 }
 
 #[cfg(test)]
@@ -169,10 +159,12 @@ mod tests {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pair.as_ref()).unwrap();
         let point = pair.public_key().as_ref();
         let modulus = [&[0][..], &[0xc5; 256]].concat();
-        let good: [&[&[u8]]; 3] = [
+        let large = [&[0][..], &[0xc5; 2048]].concat();
+        let good: [&[&[u8]]; 4] = [
             &[b"ssh-ed25519", &[1; 32]],
             &[b"ecdsa-sha2-nistp256", b"nistp256", point],
             &[b"ssh-rsa", &[1, 0, 1], &modulus],
+            &[b"ssh-rsa", &[1, 0, 1], &large],
         ];
         for fields in good {
             assert!(Imported::on_token(token(&blob(fields)), None).is_ok());
