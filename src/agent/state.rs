@@ -102,16 +102,22 @@ fn moment(reader: &mut Reader<'_>) -> Result<Moment, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::FingerprintHash;
     use crate::agent::tests::{Rig, blob};
     use crate::message::Constraint;
 
-    /// What a handover carries is what is held: destinations too, and what the owner has decided.
+    /// What a handover carries is what is held: every constraint, and all that the owner has decided. None of it is as
+    /// it would be without a word.
     #[test]
     fn a_state_gives_itself_back() {
         let options = Options {
             default_lifetime: Some(Duration::from_secs(90)),
             allow_remote_admin: true,
-            ..Options::default()
+            allow_remote_providers: true,
+            restrict_websafe: false,
+            websafe: "web:*".to_owned(),
+            providers: "/opt/*".to_owned(),
+            fingerprint: FingerprintHash::Md5,
         };
         let mut rig = Rig::new();
         rig.agent = Agent::new(options);
@@ -124,19 +130,39 @@ mod tests {
         let body = strings(&[&strings(&[&strings(&[b"", b"", b""]), &to, b""])]);
         rig.add(1, b"bound", &[Constraint::Destinations(&body), Constraint::Lifetime(5)]);
         rig.add(2, b"free", &[]);
+        rig.add(3, b"asks", &[Constraint::Confirm]);
+        let certified = rig.agent.keyring.remove(&blob(2)).unwrap();
+        rig.agent.keyring.insert(Identity { certificate: true, ..certified });
         let mut saved = Vec::new();
         rig.agent.save(&rig.vault, &mut saved).unwrap();
         let mut reader = Reader::new(&saved);
         let loaded = Agent::load(&mut reader, &rig.vault).unwrap();
         assert!(reader.is_empty());
         assert_eq!(loaded.options(), rig.agent.options());
+        for cut in 0..saved.len() {
+            assert!(Agent::load(&mut Reader::new(&saved[..cut]), &rig.vault).is_err(), "cut at {cut}");
+        }
         let shape = |agent: &Agent| {
-            let destinations =
-                |key: &Identity| key.destinations.as_ref().map(|held| held.as_bytes().to_vec());
-            agent.identities().map(|key| (key.expires, destinations(key))).collect::<Vec<_>>()
+            let of = |key: &Identity| {
+                let bound = key.destinations.as_ref().map(|held| held.as_bytes().to_vec());
+                let texts = (key.blob.to_vec(), key.comment.to_vec(), key.fingerprint.clone());
+                (key.expires, bound, key.confirm, key.certificate, texts)
+            };
+            agent.identities().map(of).collect::<Vec<_>>()
         };
         assert_eq!(shape(&loaded), shape(&rig.agent));
-        assert_eq!(shape(&loaded)[0].1, Some(body));
-        assert_eq!(shape(&loaded)[1], (Some(rig.now + Duration::from_secs(90)), None));
+        let shape = shape(&loaded);
+        assert_eq!((shape[0].1.as_ref(), shape[1].2, shape[2].3), (Some(&body), true, true));
+        assert_eq!((shape[2].0, &shape[2].1), (Some(rig.now + Duration::from_secs(90)), &None));
+    }
+
+    /// A state that another vault has sealed is none.
+    #[test]
+    fn a_state_is_opened_by_its_own_vault_alone() {
+        let mut rig = Rig::new();
+        rig.add(1, b"one", &[]);
+        let mut saved = Vec::new();
+        rig.agent.save(&rig.vault, &mut saved).unwrap();
+        assert!(Agent::load(&mut Reader::new(&saved), &Rig::new().vault).is_err());
     }
 }

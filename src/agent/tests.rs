@@ -201,6 +201,45 @@ fn a_key_to_be_confirmed_is_held_and_not_used() {
     assert!(rig.agent.refusals().iter().any(|r| r.contains("no way to ask")));
 }
 
+/// A yes is for one addition of one key, one request, and until the next lock; for anything else it is asked anew.
+#[test]
+fn a_yes_serves_the_request_it_was_said_to() {
+    let mut rig = Rig::new();
+    rig.add(1, b"one", &[Constraint::Confirm]);
+    rig.add(2, b"two", &[Constraint::Confirm]);
+    let outcome = |rig: &mut Rig, seed, data: &[u8], flags, consent: Option<&Consent>| {
+        let blob = blob(seed);
+        rig.agent.handle(&mut rig.session, &Request::Sign { blob: &blob, data, flags }, consent, rig.now)
+    };
+    let yes = |rig: &mut Rig| match outcome(rig, 1, b"data", 0, None) {
+        Outcome::Ask(question) => question.granted(),
+        _ => panic!("not asked"),
+    };
+    let serves = |rig: &mut Rig, seed, data: &[u8], flags, consent: &Consent| match outcome(
+        rig,
+        seed,
+        data,
+        flags,
+        Some(consent),
+    ) {
+        Outcome::Sign(_) => true,
+        Outcome::Ask(_) => false,
+        _ => panic!("refused"),
+    };
+    let consent = yes(&mut rig);
+    assert!(serves(&mut rig, 1, b"data", 0, &consent));
+    for (seed, data, flags) in [(2, &b"data"[..], 0), (1, b"date", 0), (1, b"", 0), (1, b"data", 2)] {
+        assert!(!serves(&mut rig, seed, data, flags, &consent), "{seed} {data:?} {flags}");
+    }
+    // The same key again is another addition, with whatever was demanded of it then.
+    rig.add(1, b"one anew", &[Constraint::Confirm]);
+    assert!(!serves(&mut rig, 1, b"data", 0, &consent));
+    let consent = yes(&mut rig);
+    rig.ask(&encoded(&Request::Lock { password: b"x" }));
+    rig.ask(&encoded(&Request::Unlock { password: b"x" }));
+    assert!(!serves(&mut rig, 1, b"data", 0, &consent));
+}
+
 #[test]
 fn constraints_that_are_unknown_doubled_or_cut_refuse_the_key() {
     let mut rig = Rig::new();
