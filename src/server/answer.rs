@@ -48,10 +48,7 @@ pub(super) async fn answer(
         }
         // The key was added again while the question was open: it is another one.
         Outcome::Ask(_) => shared.agent().note(session, Refusal::NoSuchKey),
-        Outcome::Sign(permit) => match request {
-            Request::Sign { data, .. } => sign(shared, client, session, permit, data).await,
-            _ => Reply::Failure,
-        },
+        Outcome::Sign(permit) => sign(shared, client, session, permit, &request).await,
         Outcome::Bind => bind(shared, session, message).await,
         Outcome::Import => import(shared, session, message).await,
         Outcome::AddToken => token::add(shared, client, session, message).await,
@@ -69,8 +66,9 @@ async fn sign(
     client: &Client<'_>,
     session: &Session,
     permit: Permit,
-    data: &[u8],
+    request: &Request<'_>,
 ) -> Reply {
+    let Request::Sign { data, .. } = *request else { return Reply::Failure };
     let key = permit.fingerprint().to_owned();
     let signed = match permit.means() {
         Means::Here(Cost::Small) => Ok(permit.sign(&shared.vault, data)),
