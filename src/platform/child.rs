@@ -7,9 +7,11 @@
 #![forbid(unsafe_code)]
 
 use std::io;
+use std::num::TryFromIntError;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -23,7 +25,12 @@ use super::{handover, unix};
 pub struct Helper {
     child: Child,
     life: Life,
+    /// Waited for: its number may be another's now.
+    reaped: bool,
 }
+
+/// Between two looks at a program whose end was seen wrongly.
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl Helper {
     /// Starts it.
@@ -38,7 +45,7 @@ impl Helper {
         unix::default_signals(command);
         let child = command.spawn()?;
         let life = Life::of(child.id());
-        Ok(Self { child, life })
+        Ok(Self { child, life, reaped: false })
     }
 
     /// Its process.
@@ -74,24 +81,47 @@ impl Helper {
         Receiver::from_owned_fd(OwnedFd::from(end))
     }
 
-    /// Waits for its end. May be called again, and dropped half-way.
+    /// Waits for its end, and ends what it has left behind in its group. May be called again, and dropped half-way.
     ///
     /// # Errors
     /// The system's.
     pub async fn ended(&mut self) -> io::Result<ExitStatus> {
         self.life.ended().await;
+        while !self.has_ended() {
+            // Without descriptors nothing can be watched, and a look may err; to wait for it would stop the thread.
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.end_group();
         self.child.wait()
+    }
+
+    /// Whether it has ended, looked at without waiting for it.
+    fn has_ended(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        if let (false, Ok(pid)) = (self.reaped, self.group()) {
+            return super::linux::has_ended(pid);
+        }
+        true
+    }
+
+    /// Ends the whole group, unless that was done.
+    fn end_group(&mut self) {
+        // It keeps its number until its leader was waited for.
+        if let (false, Ok(group)) = (std::mem::replace(&mut self.reaped, true), self.group()) {
+            let _ = killpg(group, Signal::SIGKILL);
+            let _ = self.child.kill();
+        }
+    }
+
+    fn group(&self) -> Result<Pid, TryFromIntError> {
+        i32::try_from(self.child.id()).map(Pid::from_raw)
     }
 }
 
 impl Drop for Helper {
     fn drop(&mut self) {
-        // The group keeps its number until its leader was waited for.
-        if let (Ok(None), Ok(group)) = (self.child.try_wait(), i32::try_from(self.child.id())) {
-            let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
+        self.end_group();
+        let _ = self.child.wait();
     }
 }
 
@@ -99,7 +129,7 @@ impl Drop for Helper {
 mod tests {
     use super::*;
     use std::process::Stdio;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
     use tokio::io::AsyncReadExt;
 
     #[tokio::test]
@@ -114,28 +144,61 @@ mod tests {
         assert_eq!(helper.ended().await.unwrap().code(), Some(7));
     }
 
-    #[tokio::test]
-    async fn it_ends_with_its_group() {
+    /// Starts a program that leaves another one behind, and gives that one's number.
+    async fn leaving(script: &str) -> (Helper, i32) {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", "sleep 1000 & echo $!; wait"]).stdin(Stdio::null());
+        command.args(["-c", script]).stdin(Stdio::null());
         let mut helper = Helper::spawn(command.stdout(Stdio::piped())).unwrap();
         let mut line = Vec::new();
         let mut output = helper.stdout().unwrap();
         while line.last() != Some(&b'\n') {
             line.push(output.read_u8().await.unwrap());
         }
-        let grandchild: i32 = String::from_utf8(line).unwrap().trim().parse().unwrap();
-        let ours = Pid::from_raw(i32::try_from(helper.pid()).unwrap());
-        drop(helper);
+        (helper, String::from_utf8(line).unwrap().trim().parse().unwrap())
+    }
+
+    /// A zombie counts as ended: who reaps an orphan is not ours to say.
+    async fn is_gone(pid: i32) {
         let end = Instant::now() + Duration::from_secs(60);
-        // A zombie counts as ended: who reaps an orphan is not ours to say.
         let lives = |pid: i32| {
             std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
         };
-        while lives(grandchild) {
+        while lives(pid) {
             assert!(Instant::now() < end, "it is still there");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    #[tokio::test]
+    async fn it_ends_with_its_group() {
+        let (helper, grandchild) = leaving("sleep 1000 & echo $!; wait").await;
+        let ours = helper.group().unwrap();
+        drop(helper);
+        is_gone(grandchild).await;
         assert!(nix::sys::signal::kill(ours, None).is_err());
+    }
+
+    #[tokio::test]
+    async fn what_it_leaves_behind_ends_too() {
+        for waited_for in [true, false] {
+            let (mut helper, grandchild) = leaving("sleep 1000 & echo $!; exit 3").await;
+            helper.life.ended().await;
+            if waited_for {
+                assert_eq!(helper.ended().await.unwrap().code(), Some(3));
+            }
+            drop(helper);
+            is_gone(grandchild).await;
+        }
+    }
+
+    /// A thread that serves connections does not stand still where the end cannot be watched.
+    #[tokio::test]
+    async fn it_is_not_waited_for_before_it_has_ended() {
+        let mut command = Command::new("sleep");
+        let mut helper = Helper::spawn(command.arg("1000").stdin(Stdio::null())).unwrap();
+        let mut gone = Command::new("true").spawn().unwrap();
+        gone.wait().unwrap();
+        helper.life = Life::of(gone.id());
+        assert!(tokio::time::timeout(Duration::from_millis(50), helper.ended()).await.is_err());
     }
 }

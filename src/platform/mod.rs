@@ -15,6 +15,7 @@ pub mod executable;
 pub mod handover;
 pub mod hangup;
 pub mod harden;
+pub mod heard;
 pub mod hibernation;
 #[cfg(target_os = "linux")]
 pub mod lasting;

@@ -129,6 +129,17 @@ fn a_comment_cannot_forge_what_is_asked() {
     }
 }
 
+/// The program ends with the question, and so does what it has started.
+#[test]
+fn nothing_stays_behind_an_answer() {
+    let desk = Desk::new();
+    for (end, yes) in [("exit 0", true), ("exit 1", false)] {
+        desk.behave(&format!("sleep 1000 & echo $! >>\"$d/asked\"; {end}"));
+        assert_eq!(desk.signs(), yes);
+        desk.all_gone();
+    }
+}
+
 /// What a key is not asked for: its use is as before.
 #[test]
 fn other_keys_are_used_without_a_question() {

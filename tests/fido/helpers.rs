@@ -1,7 +1,7 @@
 //! Helpers that crash, hang, lie, talk too much or are not there: each costs one request and nothing else.
 
-use crate::rig::{HELPER, Rig, made_up, provider, write_helper};
-use crate::support::{Scratch, run};
+use crate::rig::{HELPER, Rig, is_gone, made_up, provider, write_helper};
+use crate::support::{Scratch, run, wait_until};
 use crate::wire;
 use crate::wire_keys::data;
 use std::path::Path;
@@ -82,6 +82,19 @@ fn a_helper_that_is_not_there_is_named() {
     let rig = Rig::start(scratch, &text, &[]);
     rig.conn().expect(&wire::add(&key.private, b"key"), wire::SUCCESS);
     rig.refuses(&key.blob, &data(), "ssh-sk-helper cannot be run: ");
+}
+
+/// A library may leave something running, which then has the helper's pipes: the answer is there all the same, and what
+/// is left behind is ended.
+#[test]
+fn what_a_helper_leaves_behind_is_not_waited_for() {
+    let script = "sleep 1000 & echo $! >\"$DIR/left\"; ".to_owned() + &error(60);
+    let rig = Rig::with_script(&script);
+    let key = made_up("ssh:");
+    rig.conn().expect(&wire::add(&key.private, b"key"), wire::SUCCESS);
+    rig.refuses(&key.blob, &data(), "no token with this key is there");
+    let left = std::fs::read_to_string(rig.scratch.path("left")).unwrap().trim().parse().unwrap();
+    wait_until("what was left behind is gone", || is_gone(left));
 }
 
 /// What a helper says is for the log: printable, and not without end.

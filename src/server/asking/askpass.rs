@@ -5,18 +5,16 @@
 //! Must never: take anything for a yes but status 0 with nothing, or `yes`, on the first line.
 #![forbid(unsafe_code)]
 
-use std::convert::Infallible;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
-use tokio::io::AsyncReadExt;
-use tokio::net::unix::pipe::Receiver;
 use zeroize::Zeroizing;
 
 use crate::platform::child::Helper;
 use crate::platform::display::Surroundings;
+use crate::platform::heard::Heard;
 use crate::platform::terminal::visible;
 use crate::vault::{SecretBuf, Vault};
 
@@ -74,47 +72,21 @@ pub(super) async fn run(
         None => command.env_remove("SSH_ASKPASS_PROMPT"),
     };
     let mut helper = Helper::spawn(&mut command)?;
-    let (mut out, mut err) = (helper.stdout()?, helper.stderr()?);
     let (mut output, mut complaint) = (vault.buffer(MOST_OUTPUT), Zeroizing::new(vec![0; MOST_COMPLAINT]));
-    let mut complained = 0;
     output.resize(MOST_OUTPUT);
-    let mut got = 0;
+    let mut out = Heard::new(helper.stdout()?, &mut output);
+    let mut err = Heard::new(helper.stderr()?, &mut complaint);
     // Its end is that of the process: what it has started may hold the pipes for ever.
     let status = tokio::select! {
         biased;
-        never = fill(&mut out, &mut output, &mut got) => match never {},
-        never = fill(&mut err, &mut complaint, &mut complained) => match never {},
+        never = out.listen() => match never {},
+        never = err.listen() => match never {},
         status = helper.ended() => status?,
     };
-    drain(&out, &mut output, &mut got);
-    drain(&err, &mut complaint, &mut complained);
+    let (got, complained) = (out.finish(), err.finish());
     output.resize(got);
     complaint.truncate(complained);
     Ok(Ended { status, output, complaint })
-}
-
-/// Reads for ever; what does not fit is thrown away.
-async fn fill(from: &mut Receiver, to: &mut [u8], got: &mut usize) -> Infallible {
-    let mut rest = Zeroizing::new([0; 256]);
-    loop {
-        let read = match to.get_mut(*got..).filter(|left| !left.is_empty()) {
-            Some(left) => from.read(left).await.inspect(|count| *got += count),
-            None => from.read(&mut rest[..]).await,
-        };
-        if !matches!(read, Ok(1..)) {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-/// Reads what is there already.
-fn drain(from: &Receiver, to: &mut [u8], got: &mut usize) {
-    while let Some(left) = to.get_mut(*got..).filter(|left| !left.is_empty()) {
-        match from.try_read(left) {
-            Ok(count @ 1..) => *got += count,
-            _ => return,
-        }
-    }
 }
 
 impl Ended {

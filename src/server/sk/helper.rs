@@ -4,17 +4,20 @@
 //! Must never: log what a helper says that knows a PIN.
 #![forbid(unsafe_code)]
 
+use std::convert::Infallible;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe::Sender;
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use crate::key::SkFailure;
 use crate::message::sk_helper::MOST_ANSWER;
 use crate::platform::child::Helper;
+use crate::platform::heard::Heard;
 use crate::vault::SecretBuf;
 
 /// How long a helper may take: tokens wait half a minute for a touch, and several of them are tried in turn.
@@ -38,41 +41,39 @@ pub(super) async fn ask(program: &Path, request: SecretBuf, heard: bool) -> Resu
 
 async fn converse(program: &Path, request: SecretBuf, heard: bool) -> Result<Vec<u8>, SkFailure> {
     let mut command = Command::new(program);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    command.stderr(if heard { Stdio::piped() } else { Stdio::null() });
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut helper = Helper::spawn(&mut command)?;
-    let (to, from) = (helper.stdin()?, helper.stdout()?);
-    let messages = heard.then(|| helper.stderr()).transpose()?;
-    let (answer, murmur, ()) =
-        tokio::try_join!(hear(from), async { Ok(listen(messages).await) }, tell(to, request))?;
-    let status = helper.ended().await?;
-    for line in printable_lines(&murmur) {
+    // A PIN may be in what it says.
+    let (mut answer, mut murmur) = (vec![0; MOST_ANSWER + 1], Zeroizing::new(vec![0; MOST_MURMUR]));
+    let to = helper.stdin()?;
+    let mut said = Heard::new(helper.stdout()?, &mut answer);
+    let mut murmured = Heard::new(helper.stderr()?, &mut murmur);
+    // What the library has started may hold the pipes for ever.
+    let status = tokio::select! {
+        biased;
+        () = said.fill() => return Err(SkFailure::TooLong),
+        never = murmured.listen() => match never {},
+        never = tell(to, request) => match never {},
+        status = helper.ended() => status?,
+    };
+    let (got, complained) = (said.finish(), murmured.finish());
+    answer.truncate(got);
+    murmur.truncate(complained);
+    for line in printable_lines(&murmur).filter(|_| heard) {
         tracing::warn!(program = %program.display(), "{line}");
     }
-    if status.success() { Ok(answer) } else { Err(SkFailure::Ended(status)) }
+    match status.success() {
+        true if answer.len() > MOST_ANSWER => Err(SkFailure::TooLong),
+        true => Ok(answer),
+        false => Err(SkFailure::Ended(status)),
+    }
 }
 
 /// Gives the helper its request, and wipes that. One that ends without reading it all is known by its answer.
-async fn tell(mut to: Sender, request: SecretBuf) -> Result<(), SkFailure> {
+async fn tell(mut to: Sender, request: SecretBuf) -> Infallible {
     let _ = to.write_all(&request).await;
-    Ok(())
-}
-
-/// All that the helper answers, to its end.
-async fn hear(from: impl AsyncRead + Unpin) -> Result<Vec<u8>, SkFailure> {
-    let mut answer = Vec::new();
-    from.take(MOST_ANSWER as u64 + 1).read_to_end(&mut answer).await?;
-    if answer.len() > MOST_ANSWER { Err(SkFailure::TooLong) } else { Ok(answer) }
-}
-
-/// The first messages of the helper; it is listened to until it says nothing more.
-async fn listen(messages: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
-    let (mut kept, mut buffer) = (Vec::new(), [0; 256]);
-    let Some(mut messages) = messages else { return kept };
-    while let Ok(count @ 1..) = messages.read(&mut buffer).await {
-        kept.extend_from_slice(&buffer[..count.min(MOST_MURMUR - kept.len())]);
-    }
-    kept
+    drop((to, request));
+    std::future::pending().await
 }
 
 /// What may be written to a log.
@@ -86,7 +87,6 @@ mod tests {
     use super::*;
     use crate::vault::{Vault, Wish};
     use std::os::unix::fs::PermissionsExt;
-    use tokio::io::duplex;
 
     /// A helper that says nothing is given up after the limit; with the clock paused that is at once.
     #[tokio::test(start_paused = true)]
@@ -104,16 +104,10 @@ mod tests {
         assert_eq!(begun.elapsed(), LIMIT);
     }
 
-    #[tokio::test]
-    async fn messages_are_kept_in_part_and_heard_to_the_end() {
-        let (mut helper, ours) = duplex(64);
-        let spoken = async move {
-            helper.write_all(&[b'x'; 5000]).await.unwrap();
-        };
-        let (kept, ()) = tokio::join!(listen(Some(ours)), spoken);
-        assert_eq!(kept.len(), MOST_MURMUR);
+    #[test]
+    fn messages_are_printable_lines() {
         let lines: Vec<String> = printable_lines(b"one\r\n\ntwo\x1b[31m\n").collect();
         assert_eq!(lines, ["one", "two\\x1b[31m"]);
-        assert_eq!(printable_lines(&kept).next().unwrap().len(), MOST_LINE);
+        assert_eq!(printable_lines(&[b'x'; MOST_MURMUR]).next().unwrap().len(), MOST_LINE);
     }
 }
