@@ -12,6 +12,7 @@ mod place;
 mod wording;
 
 pub(super) use open::Questions;
+pub(super) use wording::login_of;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: one request at a time for a provider, since two collide on the token; nobody else waits for a touch or a
 //! PIN; a helper that crashes, hangs, lies or talks without end costs one request and nothing else; it ends when the
-//! client hangs up, and before a handover.
+//! client hangs up, at a lock or the key's end, and before a handover; so does whatever is shown for it.
 //! Must never: hold a place in the queue while a person types a PIN.
 #![forbid(unsafe_code)]
 
@@ -50,6 +50,7 @@ pub(super) async fn sign(
         biased;
         () = client.gone() => Err(SkFailure::Gone.into()),
         () = shared.restart.has_begun() => Err(SkFailure::Restarting.into()),
+        refusal = revoked(shared, &permit) => Err(refusal.into()),
         signed = signature(shared, client, &permit, data) => signed,
     };
     let key = permit.fingerprint();
@@ -61,6 +62,19 @@ pub(super) async fn sign(
         Err(End::Refused(refusal)) => shared.agent().note(session, refusal),
         Err(End::Failed(failure)) => {
             shared.agent().note(session, Refusal::Sk { key: key.to_owned(), failure })
+        }
+    }
+}
+
+/// Returns when the permit holds no more: after a lock, or the key's end.
+async fn revoked(shared: &Shared, permit: &Permit) -> Refusal {
+    let mut changes = shared.questions.changes();
+    loop {
+        if let Err(refusal) = shared.agent().still_permits(permit, clock::now()) {
+            return refusal;
+        }
+        if changes.changed().await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 }
@@ -132,11 +146,7 @@ async fn attempt(
 
 /// OpenSSH's sentence for the person who is to touch the token.
 fn touch_text(permit: &Permit) -> String {
-    let login = permit.user().map(|user| {
-        let user = user.escape_ascii();
-        format!("\npublic key authentication request for user \"{user}\" to listed host")
-    });
-    let login = login.unwrap_or_default();
+    let login = permit.user().map(|user| format!("\n{}", asking::login_of(user))).unwrap_or_default();
     format!("Confirm user presence for key {} {}{login}", type_name(permit), permit.fingerprint())
 }
 

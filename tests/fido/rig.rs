@@ -38,6 +38,14 @@ impl Rig {
         Self::start(scratch, &file, &[])
     }
 
+    /// The same, and a script for what asks and tells a person.
+    pub fn with_person(script: &str, askpass: &str) -> Self {
+        let scratch = Scratch::new();
+        let file = write_helper(&scratch, "helper", script);
+        let askpass = write_helper(&scratch, "askpass", askpass).display().to_string();
+        Self::start(scratch, &file, &[("DISPLAY", ":4242"), ("SSH_ASKPASS", &askpass)])
+    }
+
     pub fn with_helper(helper: &Path) -> Self {
         Self::start(Scratch::new(), helper, &[])
     }

@@ -21,6 +21,12 @@ impl Rig {
         std::fs::read_to_string(&file).unwrap().trim().parse().unwrap()
     }
 
+    /// Of all that have noted themselves.
+    fn pids(&self) -> Vec<i32> {
+        let text = std::fs::read_to_string(self.scratch.path("pids")).unwrap_or_default();
+        text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')?.parse().ok()).collect()
+    }
+
     fn go(&self) {
         std::fs::write(self.scratch.path("go"), "").unwrap();
     }
@@ -148,6 +154,34 @@ fn a_restart_ends_what_waits_and_keeps_the_keys() {
     for key in &keys {
         let answer = rig.conn().ask(&wire::sign(&key.blob, &data(), 0)).unwrap();
         assert_eq!(verifies(&rig.scratch, &key.blob, &wire::signature(&answer)), Ok(()));
+    }
+}
+
+/// What can no longer be signed is no longer waited for: neither the touch, nor what tells of it, nor a PIN.
+#[test]
+fn a_lock_or_a_removal_ends_what_waits() {
+    let wants_pin = "cat >/dev/null; printf '\\0\\0\\0\\11\\5\\0\\0\\0\\0\\0\\0\\0\\53'";
+    type End = fn(&Key) -> Vec<u8>;
+    let ends: [(End, &str); 2] = [
+        (|_| wire::lock(b"password"), "the agent is locked"),
+        (|key| wire::remove(&key.blob), "no such key"),
+    ];
+    for (script, asked) in [("echo $$ >>\"$DIR/pids\"; exec sleep 1000", 2), (wants_pin, 1)] {
+        for (end, reason) in &ends {
+            let rig = Rig::with_person(script, "echo $$ >>\"$DIR/pids\"; exec sleep 1000");
+            let mut key = made_up("ssh:");
+            if asked == 1 {
+                // No touch, so no notice.
+                key.private[key.blob.len()] = 4;
+            }
+            rig.conn().expect(&wire::add(&key.private, b"key"), wire::SUCCESS);
+            let mut waiting = rig.waiting(&key);
+            wait_until("all of it is there", || rig.pids().len() == asked);
+            rig.conn().expect(&end(&key), wire::SUCCESS);
+            assert_eq!(waiting.recv(), Some(vec![wire::FAILURE]));
+            rig.says(reason);
+            wait_until("all of it is gone", || rig.pids().into_iter().all(is_gone));
+        }
     }
 }
 

@@ -83,7 +83,7 @@ impl Questions {
     }
 
     /// Learns from now on when to look again.
-    pub(super) fn changes(&self) -> watch::Receiver<()> {
+    pub(in crate::server) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 

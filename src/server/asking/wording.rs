@@ -59,8 +59,7 @@ impl About<'_> {
             text.push_str(&line);
         };
         if let Some(user) = self.user {
-            let user = quoted(user, MOST_NAME);
-            line(format!("public key authentication request for user \"{user}\" to listed host"));
+            line(login_of(user));
         }
         line(format!("Asked by {asker}"));
         match &*self.from {
@@ -71,6 +70,11 @@ impl About<'_> {
         self.to.iter().for_each(|host| line(format!("to log in to the host with key {host}")));
         text
     }
+}
+
+/// OpenSSH's line for the login that a signature is for.
+pub(in crate::server) fn login_of(user: &[u8]) -> String {
+    format!("public key authentication request for user \"{}\" to listed host", quoted(user, MOST_NAME))
 }
 
 /// The same in one line, for a terminal.
@@ -160,6 +164,7 @@ mod tests {
                 "{text:?}"
             );
             assert!(text.len() < 4096, "{}", text.len());
+            assert!(login_of(user).lines().count() == 1 && login_of(user).len() < 1024);
         }
     }
 
