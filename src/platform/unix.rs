@@ -32,10 +32,14 @@ pub(super) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// What the agent ignores, beside SIGPIPE.
+const IGNORED: [Signal; 2] = [Signal::SIGXFSZ, Signal::SIGTTOU];
+
 /// Undoes what the caller's shell or supervisor did to the signals: none is ignored. What is blocked stays so.
 ///
 /// SIGPIPE stays ignored, a client that goes away must not end the agent; so is XFSZ, which a small limit on files
-/// (`ulimit -f`) brings for memory too: what is refused has an error. SEGV and BUS stay with the runtime, which
+/// (`ulimit -f`) brings for memory too: what is refused has an error. So is TTOU: a line to the terminal that the agent
+/// is a background job of (`stty tostop`) must not stop it. SEGV and BUS stay with the runtime, which
 /// reports an exhausted stack.
 pub fn reset_signals() {
     for number in Signal::iterator() {
@@ -43,7 +47,7 @@ pub fn reset_signals() {
             Signal::SIGPIPE | Signal::SIGSEGV | Signal::SIGBUS | Signal::SIGKILL | Signal::SIGSTOP => {
                 continue;
             }
-            Signal::SIGXFSZ => SigHandler::SigIgn,
+            signal if IGNORED.contains(&signal) => SigHandler::SigIgn,
             _ => SigHandler::SigDfl,
         };
         // SAFETY: neither action installs a handler.
@@ -75,14 +79,16 @@ pub(super) fn keep_open(command: &mut Command, descriptors: Vec<RawFd>) {
 
 /// Gives the program that `command` runs the signals as any program expects them, and no core dump.
 ///
-/// The runtime unblocks all of them and gives SIGPIPE its meaning back; XFSZ is ignored in the agent (see
-/// [`reset_signals`]), and what is ignored stays so.
+/// The runtime unblocks all of them and gives SIGPIPE its meaning back; what the agent ignores (see [`reset_signals`])
+/// stays so.
 pub(super) fn default_signals(command: &mut Command) {
     let set = || {
-        // SAFETY: the default action installs no handler.
-        unsafe { signal(Signal::SIGXFSZ, SigHandler::SigDfl) }.map(drop).map_err(io::Error::from)
+        IGNORED.into_iter().try_for_each(|ignored| {
+            // SAFETY: the default action installs no handler.
+            unsafe { signal(ignored, SigHandler::SigDfl) }.map(drop).map_err(io::Error::from)
+        })
     };
-    // SAFETY: between fork and exec it makes a system call alone: no memory is taken, no lock.
+    // SAFETY: between fork and exec it makes system calls alone: no memory is taken, no lock.
     unsafe { command.pre_exec(set) };
 }
 

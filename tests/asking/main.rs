@@ -18,6 +18,7 @@ mod desk;
 mod ends;
 mod handover;
 mod hosts;
+mod jobs;
 mod places;
 mod terminal;
 mod waiting;
