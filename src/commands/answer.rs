@@ -25,8 +25,20 @@ pub(super) fn run(options: &cli::Answer) -> Result<(), Error> {
             give(candidate, number, answer == YesNo::Yes)
         }
         None if open.is_empty() => print("no question is open\n"),
-        None => open.iter().try_for_each(|question| converse(candidate, question)),
+        None => converse_all(candidate, &open),
     }
+}
+
+/// All of them in turn: one that is over by now does not keep the others waiting.
+fn converse_all(candidate: &Candidate, open: &[OpenQuestion]) -> Result<(), Error> {
+    let mut missed = Ok(());
+    for question in open {
+        match converse(candidate, question) {
+            Err(over @ Error::Refused(_)) => missed = missed.and(Err(over)),
+            done => done?,
+        }
+    }
+    missed
 }
 
 /// The number of the one question that can be meant.

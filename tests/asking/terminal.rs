@@ -167,6 +167,26 @@ fn a_person_answers_at_any_terminal() {
     }
 }
 
+/// A question that is over when the person has read it is named in the end; the others are asked all the same.
+#[test]
+fn one_that_is_over_does_not_hide_the_others() {
+    let (desk, mut terminal) = at_a_terminal();
+    let ((gone, one), (mut conn, two)) = (ask(&desk, &mut terminal), ask(&desk, &mut terminal));
+    let mut other = Seen::new();
+    let mut command = desk.myagent(&["answer"]);
+    command.stdin(other.slave.try_clone().unwrap()).stdout(other.slave.try_clone().unwrap());
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    other.shows("yes or no? [no] ");
+    drop(gone);
+    wait_until("it is over", || desk.questions().len() == 1);
+    other.master.write_all(b"yes\nyes\n").unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&ended.stderr).contains(&format!("question {one} is not open")));
+    assert!(other.text().contains(&format!("question {two}, ")));
+    assert!(desk.is_signed(conn.recv()));
+}
+
 #[test]
 fn a_comment_cannot_act_on_the_terminal() {
     let (desk, mut terminal) = at_a_terminal();
