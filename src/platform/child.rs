@@ -11,7 +11,6 @@ use std::num::TryFromIntError;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
-use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -28,9 +27,6 @@ pub struct Helper {
     /// Waited for: its number may be another's now.
     reaped: bool,
 }
-
-/// Between two looks at a program whose end was seen wrongly.
-const PAUSE: Duration = Duration::from_millis(100);
 
 impl Helper {
     /// Starts it.
@@ -87,21 +83,8 @@ impl Helper {
     /// The system's.
     pub async fn ended(&mut self) -> io::Result<ExitStatus> {
         self.life.ended().await;
-        while !self.has_ended() {
-            // Without descriptors nothing can be watched, and a look may err; to wait for it would stop the thread.
-            tokio::time::sleep(PAUSE).await;
-        }
         self.end_group();
         self.child.wait()
-    }
-
-    /// Whether it has ended, looked at without waiting for it.
-    fn has_ended(&self) -> bool {
-        #[cfg(target_os = "linux")]
-        if let (false, Ok(pid)) = (self.reaped, self.group()) {
-            return super::linux::has_ended(pid);
-        }
-        true
     }
 
     /// Ends the whole group, unless that was done.
@@ -129,7 +112,7 @@ impl Drop for Helper {
 mod tests {
     use super::*;
     use std::process::Stdio;
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
     use tokio::io::AsyncReadExt;
 
     #[tokio::test]
@@ -189,16 +172,5 @@ mod tests {
             drop(helper);
             is_gone(grandchild).await;
         }
-    }
-
-    /// A thread that serves connections does not stand still where the end cannot be watched.
-    #[tokio::test]
-    async fn it_is_not_waited_for_before_it_has_ended() {
-        let mut command = Command::new("sleep");
-        let mut helper = Helper::spawn(command.arg("1000").stdin(Stdio::null())).unwrap();
-        let mut gone = Command::new("true").spawn().unwrap();
-        gone.wait().unwrap();
-        helper.life = Life::of(gone.id());
-        assert!(tokio::time::timeout(Duration::from_millis(50), helper.ended()).await.is_err());
     }
 }

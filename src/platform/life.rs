@@ -1,9 +1,11 @@
 //! Waiting for the end of another process, by a descriptor that means that very process.
 //!
-//! Guarantees that a later process of the same number is never taken for it. A parent's death signal would not do:
+//! Guarantees that a later process of the same number is never taken for it, nor one that cannot be looked at for one
+//! that has ended. A parent's death signal would not do:
 //! it follows the thread that forked, and the agent is nobody's child.
 #![forbid(unsafe_code)]
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -15,7 +17,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Life {
     pid: u32,
     descriptor: Option<OwnedFd>,
-    /// When it began, in ticks since the boot: a number is used again, but not with that.
+    /// When it began, in ticks since the boot: a number is used again, but not with that. None where that could not be
+    /// learned.
     began: Option<String>,
 }
 
@@ -29,7 +32,7 @@ impl Life {
     /// That of a child which was not waited for yet: its number cannot mean another process.
     #[must_use]
     pub fn of(pid: u32) -> Self {
-        Self { pid, descriptor: open(pid), began: began(pid) }
+        Self { pid, descriptor: open(pid), began: began(pid).ok().flatten() }
     }
 
     /// The descriptor, which must stay open, where there is one.
@@ -50,8 +53,17 @@ impl Life {
                 }
             }
         }
-        while self.began.is_some() && began(self.pid) == self.began {
+        while self.is_seen() {
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Whether it is there still. Where descriptors run short nobody can see that it is not.
+    fn is_seen(&self) -> bool {
+        match began(self.pid) {
+            Ok(Some(now)) => self.began.as_ref().is_none_or(|then| *then == now),
+            Ok(None) => false,
+            Err(_) => true,
         }
     }
 }
@@ -66,13 +78,25 @@ fn open(_: u32) -> Option<OwnedFd> {
     None
 }
 
-/// The start of a process that is no zombie, as the kernel counts it.
-fn began(pid: u32) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+/// The start of a process, as the kernel counts it; none of one that has ended, a zombie too.
+fn began(pid: u32) -> io::Result<Option<String>> {
+    start(std::fs::read_to_string(format!("/proc/{pid}/stat")))
+}
+
+fn start(stat: io::Result<String>) -> io::Result<Option<String>> {
+    let stat = match stat {
+        // Gone before the look, or in the middle of it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound || is_gone(&error) => return Ok(None),
+        stat => stat?,
+    };
     // After the name, which may hold anything: the state, and 18 fields later the start.
-    let mut fields = stat.rsplit(") ").next()?.split(' ');
-    let living = !matches!(fields.next()?, "Z" | "X");
-    fields.nth(18).filter(|_| living).map(str::to_owned)
+    let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    let living = fields.next().is_some_and(|state| !matches!(state, "Z" | "X"));
+    Ok(fields.nth(18).filter(|_| living).map(str::to_owned))
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ESRCH)
 }
 
 #[cfg(test)]
@@ -111,7 +135,17 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_is_seen_without_a_descriptor() {
-        is_seen(|pid| Life { pid, descriptor: None, began: began(pid) }).await;
+        is_seen(|pid| Life { pid, descriptor: None, began: began(pid).unwrap() }).await;
+    }
+
+    /// Whoever waits for a process that lives would wait on its thread, or end it.
+    #[test]
+    fn what_cannot_be_looked_at_has_not_ended() {
+        let failed = |number| start(Err(io::Error::from_raw_os_error(number)));
+        assert!(failed(libc::EMFILE).is_err() && failed(libc::ENFILE).is_err());
+        assert!(matches!((failed(libc::ENOENT), failed(libc::ESRCH)), (Ok(None), Ok(None))));
+        let unknown = |pid| Life { pid, descriptor: None, began: None };
+        assert!(unknown(std::process::id()).is_seen() && !unknown(u32::MAX).is_seen());
     }
 
     #[tokio::test]

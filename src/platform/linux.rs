@@ -1,8 +1,6 @@
 //! What only Linux has.
 
 use nix::errno::Errno;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::Pid;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
@@ -29,12 +27,6 @@ pub(super) fn pidfd(pid: u32) -> io::Result<OwnedFd> {
     let descriptor = RawFd::try_from(Errno::result(result)?).map_err(|_| io::ErrorKind::InvalidData)?;
     // SAFETY: the kernel has just made it, close-on-exec, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
-}
-
-/// Whether a child that was not waited for yet has ended; it stays so.
-pub(super) fn has_ended(child: Pid) -> bool {
-    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    !matches!(waitid(Id::Pid(child), look), Ok(WaitStatus::StillAlive))
 }
 
 /// execvpe(3): becomes another program, looked for in `PATH`; returns only where that fails.
