@@ -11,6 +11,7 @@ mod way;
 
 use super::moment::WallTime;
 use super::pattern::matches;
+use super::session::Bind;
 use crate::key::{HostKey, is_public_key};
 use crate::message::{DecodeError, Reader};
 
@@ -81,19 +82,19 @@ impl Destinations {
     /// Whether there is such a step. No host to go to is any, no user is any.
     fn has_step(
         &self,
-        from: Option<&HostKey>,
-        to: Option<&HostKey>,
+        from: Option<&Bind>,
+        to: Option<&Bind>,
         user: Option<&[u8]>,
         now: Option<WallTime>,
     ) -> bool {
         self.steps().any(|step| {
             let from_fits = match (from, &step.from) {
                 (None, None) => true,
-                (Some(key), Some(host)) => host.is(key, now),
+                (Some(bind), Some(host)) => host.is(bind, now),
                 _ => false,
             };
             from_fits
-                && to.is_none_or(|key| step.to.is(key, now))
+                && to.is_none_or(|bind| step.to.is(bind, now))
                 && user.is_none_or(|user| step.user.is_none_or(|pattern| fits(pattern, user)))
         })
     }
@@ -148,17 +149,17 @@ impl<'b> Host<'b> {
         std::iter::from_fn(move || Some((reader.string().ok()?, reader.u8().ok()? != 0)))
     }
 
-    /// Whether a key is this host's: one of its own, or a certificate by one of its authorities for its name and
+    /// Whether a hop's key is this host's: one of its own, or a certificate by one of its authorities for its name and
     /// this time. Without a time no certificate is believed; without a name in it neither.
-    fn is(&self, key: &HostKey, now: Option<WallTime>) -> bool {
-        match key {
-            HostKey::Plain(blob) => self.keys().any(|(key, authority)| !authority && *key == **blob),
+    fn is(&self, bind: &Bind, now: Option<WallTime>) -> bool {
+        match &bind.host {
+            HostKey::Plain => self.keys().any(|(key, authority)| !authority && *key == *bind.host_key),
             HostKey::Certified(certificate) => {
                 let valid = certificate.valid_after..certificate.valid_before;
                 self.keys().any(|(key, authority)| authority && *key == *certificate.authority)
                     && now.is_some_and(|WallTime(seconds)| valid.contains(&seconds))
                     && certificate
-                        .principals()
+                        .principals(&bind.host_key)
                         .any(|name| name.len() <= MOST_NAME && matches(name, self.name))
             }
             HostKey::Unusable => false,

@@ -18,7 +18,7 @@ pub(super) const SESSION_BIND: &str = "session-bind@openssh.com";
 const MOST_BINDS: usize = 16;
 
 /// Most bytes of host keys that a connection is bound to: sixteen certificates of the longest kind in use have 90 KiB.
-/// Anybody can make long ones, and each connection keeps its own, and as much again of what they say.
+/// Anybody can make long ones, and each connection keeps its own.
 const MOST_KEY_BYTES: usize = 128 * 1024;
 
 /// Longest session identifier, in bytes: OpenSSH's bound; a SHA-512 has 64.
@@ -28,7 +28,7 @@ const MOST_ID_LEN: usize = 128;
 pub(super) struct Bind {
     /// The host's key or certificate, which has signed `id`.
     pub(super) host_key: Box<[u8]>,
-    /// What it says.
+    /// What that is.
     pub(super) host: HostKey,
     /// The session's identifier.
     pub(super) id: Box<[u8]>,

@@ -1,7 +1,7 @@
 //! The way that a connection has come, held against a key's destinations.
 #![forbid(unsafe_code)]
 
-use super::super::session::{Bind, Session};
+use super::super::session::Session;
 use super::Destinations;
 use crate::message::Signed;
 
@@ -14,7 +14,7 @@ impl Destinations {
         }
         let Some(last) = session.binds().last() else { return true };
         self.permit_way(session, None)
-            && (!last.forwarding || self.has_step(Some(&last.host), None, None, session.time()))
+            && (!last.forwarding || self.has_step(Some(last), None, None, session.time()))
     }
 
     /// Whether the key `blob` may sign `data` for the connection: a login, at the end of a way that is permitted
@@ -62,11 +62,11 @@ impl Destinations {
     /// Whether each step of the way is permitted. Only the last one is a login, if any is: its user counts there.
     fn permit_way(&self, session: &Session, user: Option<&[u8]>) -> bool {
         let Some((last, forwarders)) = session.binds().split_last() else { return false };
-        let from = |at: usize| at.checked_sub(1).map(|before| &forwarders[before].host);
+        let from = |at: usize| at.checked_sub(1).map(|before| &forwarders[before]);
         let now = session.time();
-        let forwarded = |(at, bind): (usize, &Bind)| self.has_step(from(at), Some(&bind.host), None, now);
+        let forwarded = |(at, bind)| self.has_step(from(at), Some(bind), None, now);
         forwarders.iter().all(|bind| bind.forwarding)
             && forwarders.iter().enumerate().all(forwarded)
-            && self.has_step(from(forwarders.len()), Some(&last.host), user, now)
+            && self.has_step(from(forwarders.len()), Some(last), user, now)
     }
 }
