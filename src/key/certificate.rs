@@ -125,7 +125,12 @@ mod tests {
 
     /// A certificate for key 1 by authority 2, with these texts in it.
     fn certificate(key_id: &[u8], principals: &[u8], kind: u32) -> Vec<u8> {
-        let ((key, _), (authority, authority_blob)) = (pair(1), pair(2));
+        certificate_by(&pair(2).1, key_id, principals, kind)
+    }
+
+    /// The same, with this as the authority's key.
+    fn certificate_by(authority_blob: &[u8], key_id: &[u8], principals: &[u8], kind: u32) -> Vec<u8> {
+        let ((key, _), (authority, _)) = (pair(1), pair(2));
         let mut blob = [string(b"ssh-ed25519-cert-v01@openssh.com"), string(b"nonce")].concat();
         blob.extend(string(key.public_key().as_ref()));
         blob.extend([0; 8]);
@@ -133,7 +138,7 @@ mod tests {
         blob.extend(
             [string(key_id), string(principals), vec![0; 16], string(b""), string(b""), string(b"")].concat(),
         );
-        blob.extend(string(&authority_blob));
+        blob.extend(string(authority_blob));
         let signature = authority.sign(&blob);
         blob.extend(string(&[string(b"ssh-ed25519"), string(signature.as_ref())].concat()));
         blob
@@ -170,5 +175,8 @@ mod tests {
         }
         assert!(Certificate::read(&certificate(b"id", b"cut", 1)).is_err());
         assert!(Certificate::read(&certificate(b"id", b"", 3)).is_err());
+        // An authority that is itself certified would make a chain.
+        assert!(Certificate::read(&certificate_by(&good, b"id", b"", 1)).is_err());
+        assert!(Certificate::read(&certificate_by(b"", b"id", b"", 1)).is_err());
     }
 }

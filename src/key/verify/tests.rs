@@ -38,6 +38,27 @@ fn ecdsa_signature(pair: &EcdsaKeyPair, data: &[u8]) -> Vec<u8> {
     numbers
 }
 
+/// Of plain keys too: not a byte more, inside or behind it, and under no other name.
+#[test]
+fn a_signature_has_one_form() {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let ecdsa = strings(&[b"ecdsa-sha2-nistp256", b"nistp256", pair.public_key().as_ref()]);
+    let numbers = ecdsa_signature(&pair, MESSAGE);
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[4; 32]).unwrap();
+    let ed25519 = strings(&[b"ssh-ed25519", pair.public_key().as_ref()]);
+    let signature = pair.sign(MESSAGE).as_ref().to_vec();
+    for (key, name, other, good) in [
+        (ecdsa, &b"ecdsa-sha2-nistp256"[..], &b"ecdsa-sha2-nistp384"[..], numbers),
+        (ed25519, b"ssh-ed25519", b"sk-ssh-ed25519@openssh.com", signature),
+    ] {
+        let whole = strings(&[name, &good]);
+        assert!(verify(&key, MESSAGE, &whole));
+        assert!(!verify(&key, MESSAGE, &strings(&[name, &[&good[..], &[0]].concat()])));
+        assert!(!verify(&key, MESSAGE, &[&whole[..], &[0]].concat()));
+        assert!(!verify(&key, MESSAGE, &strings(&[other, &good])));
+    }
+}
+
 #[test]
 fn a_tokens_signature_verifies_and_no_changed_one() {
     let (ed25519, pair) = sk_ed25519();
