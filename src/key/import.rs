@@ -236,3 +236,7 @@ fn import_composite(
     put_string(&mut blob, public);
     Ok((Algorithm::MlDsa44Ed25519(kind), blob, vault.seal(&record)?))
 }
+
+#[cfg(test)]
+#[path = "import/tests.rs"]
+mod tests;
