@@ -3,7 +3,10 @@
 use super::*;
 use crate::message::{put_mpint, put_string, put_u32};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+};
 
 const MESSAGE: &[u8] = b"session";
 const APPLICATION: &[u8] = b"ssh:host";
@@ -57,6 +60,28 @@ fn a_signature_has_one_form() {
         assert!(!verify(&key, MESSAGE, &[&whole[..], &[0]].concat()));
         assert!(!verify(&key, MESSAGE, &strings(&[other, &good])));
     }
+}
+
+/// Some signers leave a number's leading zeros out.
+#[test]
+fn a_shorter_rsa_signature_is_one() {
+    let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+    // A sequence of two integers (RFC 8017 appendix A.1.1): the modulus stands after nine bytes.
+    let numbers = pair.public_key().as_ref();
+    let mut key = strings(&[b"ssh-rsa"]);
+    put_mpint(&mut key, &[1, 0, 1]);
+    put_mpint(&mut key, &numbers[9..9 + 256]);
+    let mut signature = vec![1; 256];
+    let mut message = 0_u64;
+    while signature[0] != 0 {
+        message += 1;
+        pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), &message.to_be_bytes(), &mut signature).unwrap();
+    }
+    let message = message.to_be_bytes();
+    assert!(verify(&key, &message, &strings(&[b"rsa-sha2-256", &signature])));
+    assert!(verify(&key, &message, &strings(&[b"rsa-sha2-256", &signature[1..]])));
+    assert!(!verify(&key, &message, &strings(&[b"rsa-sha2-256", &signature[2..]])));
+    assert!(!verify(&key, &message, &strings(&[b"rsa-sha2-256", &[&[0], &signature[..]].concat()])));
 }
 
 #[test]
