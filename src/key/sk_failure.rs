@@ -35,6 +35,9 @@ pub enum SkFailure {
     /// It answered with a signature of something else, or by another key.
     #[error("the signature that ssh-sk-helper gave is not the key's")]
     Wrong,
+    /// Others have brought so much that this cannot wait, too.
+    #[error("too much waits for tokens already")]
+    Crowded,
     /// Nobody waits for the signature any more.
     #[error("the client has gone")]
     Gone,

@@ -1,35 +1,34 @@
 //! Whether the other end of a connection is still there, seen without reading from it.
 //!
 //! Guarantees: a peer that has closed, also in one direction alone, counts as gone, whatever it has sent before that and
-//! nobody has read; a descriptor of its own is held only while somebody waits. Takes no byte out of the connection.
+//! nobody has read; costs no descriptor, however many wait. Takes no byte out of the connection.
 #![forbid(unsafe_code)]
 
-use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
-/// Returns when the peer of this stream socket has hung up, and never where the system cannot say so. Needs a tokio
-/// runtime.
+use tokio::net::UnixStream;
+
+/// Soon enough for a dialog to go.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Returns when the peer of this stream socket has hung up.
 #[cfg(target_os = "linux")]
-pub async fn hung_up(socket: BorrowedFd<'_>) {
-    let watched = socket.try_clone_to_owned().and_then(super::linux::watch);
-    let Ok(watched) = watched else { return never("a descriptor").await };
-    loop {
-        let Ok(mut ready) = watched.readable().await else { return never("the runtime").await };
-        if ready.ready().is_read_closed() {
-            return;
-        }
-        // Bytes that arrived: they are the next request, and no news here.
-        ready.clear_ready();
+pub async fn hung_up(socket: &UnixStream) {
+    use tokio::io::{Interest, Ready};
+    // Bytes that arrived are the next request, and no news here: what is waited for is the end that every interest has,
+    // or urgent bytes, which nobody is told of.
+    while !socket.ready(Interest::PRIORITY).await.is_ok_and(Ready::is_read_closed) {
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
 /// Elsewhere: by looking again and again.
 #[cfg(not(target_os = "linux"))]
-pub async fn hung_up(socket: BorrowedFd<'_>) {
+pub async fn hung_up(socket: &UnixStream) {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    /// Soon enough for a dialog to go.
-    const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+    use std::os::fd::AsFd;
     loop {
-        let mut looked = [PollFd::new(socket, PollFlags::empty())];
+        let mut looked = [PollFd::new(socket.as_fd(), PollFlags::empty())];
         let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
         match poll(&mut looked, PollTimeout::ZERO) {
             Ok(_) if looked[0].revents().is_some_and(|seen| seen.intersects(gone)) => return,
@@ -38,34 +37,38 @@ pub async fn hung_up(socket: BorrowedFd<'_>) {
     }
 }
 
-/// A question stays open then until its time is over.
-#[cfg(target_os = "linux")]
-async fn never(missing: &str) {
-    tracing::warn!("hangups are not seen: {missing} is missing");
-    std::future::pending::<()>().await;
-}
-
 #[cfg(test)]
 mod tests {
     use super::hung_up;
+    use nix::sys::socket::{MsgFlags, send};
     use std::io::{Read, Write};
     use std::net::Shutdown;
-    use std::os::fd::AsFd;
+    use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
     use std::time::Duration;
+    use tokio::time::timeout;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// Ours, as the server has it, and the peer's.
+    fn pair() -> (tokio::net::UnixStream, UnixStream) {
+        let (ours, peer) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        (tokio::net::UnixStream::from_std(ours).unwrap(), peer)
+    }
 
     /// Whether `act`, done to the peer while somebody waits already, counts as a hangup.
     async fn seen_as(act: impl FnOnce(UnixStream) -> Option<UnixStream>) -> (bool, UnixStream) {
-        let (ours, peer) = UnixStream::pair().unwrap();
-        let kept = ours.try_clone().unwrap();
-        let waiting = tokio::spawn(async move { hung_up(ours.as_fd()).await });
-        tokio::task::yield_now().await;
-        assert!(!waiting.is_finished(), "nothing has happened yet");
+        let (ours, peer) = pair();
+        let mut waiting = Box::pin(hung_up(&ours));
+        assert!(timeout(Duration::from_millis(1), &mut waiting).await.is_err(), "nothing has happened yet");
         let peer = act(peer);
-        let limit = if peer.is_none() { 60_000 } else { 200 };
-        let gone = tokio::time::timeout(Duration::from_millis(limit), waiting).await.is_ok();
-        drop(peer);
-        (gone, kept)
+        let limit = if peer.is_none() { LONG } else { Duration::from_millis(200) };
+        let gone = timeout(limit, &mut waiting).await.is_ok();
+        drop((waiting, peer));
+        let ours = ours.into_std().unwrap();
+        ours.set_nonblocking(false).unwrap();
+        (gone, ours)
     }
 
     #[tokio::test]
@@ -87,24 +90,28 @@ mod tests {
 
     #[tokio::test]
     async fn a_half_closed_end_is_gone() {
-        let (ours, peer) = UnixStream::pair().unwrap();
-        (&peer).write_all(b"next").unwrap();
+        let (ours, mut peer) = pair();
+        peer.write_all(b"next").unwrap();
         peer.shutdown(Shutdown::Write).unwrap();
-        tokio::time::timeout(Duration::from_secs(60), hung_up(ours.as_fd())).await.unwrap();
+        timeout(LONG, hung_up(&ours)).await.unwrap();
     }
 
     #[tokio::test]
-    async fn one_that_was_gone_before_is_gone() {
-        let (ours, mut peer) = UnixStream::pair().unwrap();
+    async fn one_that_was_gone_before_is_gone_and_stays_so() {
+        let (ours, mut peer) = pair();
         peer.write_all(b"next").unwrap();
         drop(peer);
-        tokio::time::timeout(Duration::from_secs(60), hung_up(ours.as_fd())).await.unwrap();
+        for _ in 0..2 {
+            timeout(LONG, hung_up(&ours)).await.unwrap();
+        }
     }
 
+    /// Also urgent bytes, where the system has them for such sockets.
     #[tokio::test]
     async fn a_living_end_is_not_gone_however_much_it_sends() {
         let sent = seen_as(|mut peer| {
             peer.write_all(&[7; 4096]).unwrap();
+            let _ = send(peer.as_raw_fd(), b"!", MsgFlags::MSG_OOB);
             Some(peer)
         });
         assert!(!sent.await.0);

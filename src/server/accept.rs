@@ -18,8 +18,10 @@ use crate::agent::Session;
 use crate::frame;
 use crate::platform::socket::{self, Peer};
 
-/// Descriptors kept for everything that is no client: sockets, timers, logs, the control socket.
-const RESERVE: u64 = 32;
+/// Descriptors kept for everything that is no client: two dozen for sockets, timers, the log and what is being started;
+/// the control socket's clients, each with a look at the user's systemd (4); the questions that may be open (4 each);
+/// helpers for tokens, and what tells of them (9), and tokens' processes. Else who is asked could not answer.
+const RESERVE: u64 = 128;
 
 /// Fewest clients that are served at once, however small the limit on descriptors.
 const FEWEST: u64 = 8;

@@ -1,9 +1,8 @@
 //! The peer of a connection, while its request is in work.
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsFd, BorrowedFd};
-
 use interprocess::local_socket::tokio::Stream;
+use tokio::net::UnixStream;
 
 use crate::platform::hangup;
 use crate::platform::socket::Peer;
@@ -12,14 +11,14 @@ use crate::platform::socket::Peer;
 pub(super) struct Client<'c> {
     /// Who it was when it connected.
     pub(super) peer: Peer,
-    socket: BorrowedFd<'c>,
+    socket: &'c UnixStream,
 }
 
 impl<'c> Client<'c> {
     /// The one at the other end of `stream`.
     pub(super) fn new(peer: Peer, stream: &'c Stream) -> Self {
         let Stream::UdSocket(socket) = stream;
-        Self { peer, socket: socket.as_fd() }
+        Self { peer, socket: socket.inner() }
     }
 
     /// Returns when it has hung up, whatever it has sent before: nobody waits for the answer any more. One that closes

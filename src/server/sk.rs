@@ -11,7 +11,7 @@ mod helper;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard, Semaphore, SemaphorePermit};
 
 use super::{Client, Shared, asking};
 use crate::agent::{Permit, Refusal, Session};
@@ -20,15 +20,33 @@ use crate::message::Reply;
 use crate::message::sk_helper::{SkError, read_answer};
 use crate::platform::{clock, sk_helper};
 
+/// Most bytes that may wait to be signed, of all clients: thousands of logins, or 64 of the largest messages. A touch
+/// may be long in coming, and peers are many.
+const MOST_WAITING: usize = 16 * 1024 * 1024;
+
 /// Whose turn it is with each provider.
-#[derive(Default)]
-pub(super) struct Turns(Mutex<HashMap<Provider, Weak<Turn<()>>>>);
+pub(super) struct Turns {
+    providers: Mutex<HashMap<Provider, Weak<Turn<()>>>>,
+    room: Semaphore,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { providers: Mutex::default(), room: Semaphore::new(MOST_WAITING) }
+    }
+}
 
 impl Turns {
+    /// Room for `data`, as long as it waits.
+    fn admit(&self, data: &[u8]) -> Result<SemaphorePermit<'_>, SkFailure> {
+        let bytes = u32::try_from(data.len()).map_err(|_| SkFailure::Crowded)?;
+        self.room.try_acquire_many(bytes).map_err(|_| SkFailure::Crowded)
+    }
+
     /// Waits for the next turn, in the order of arrival. It ends when dropped.
     async fn next(&self, provider: &Provider) -> OwnedMutexGuard<()> {
         let turn = {
-            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut turns = self.providers.lock().unwrap_or_else(PoisonError::into_inner);
             turns.retain(|_, turn| turn.strong_count() > 0);
             let turn = turns.get(provider).and_then(Weak::upgrade).unwrap_or_default();
             turns.insert(provider.clone(), Arc::downgrade(&turn));
@@ -107,6 +125,7 @@ async fn signature(
     data: &[u8],
 ) -> Result<Vec<u8>, End> {
     let Some(sk) = permit.key().sk() else { return Err(Refusal::NoSuchKey.into()) };
+    let _room = shared.turns.admit(data)?;
     let signed = match attempt(shared, permit, sk, data, b"").await {
         Err(End::Failed(SkFailure::Said(SkError::WrongPin))) => {
             let pin = asking::secret(shared, client, &pin_text(permit, sk)).await?;
@@ -168,6 +187,15 @@ mod tests {
     use std::time::Duration;
     use tokio::time::timeout;
 
+    #[test]
+    fn so_much_may_wait_and_no_more() {
+        let (turns, largest) = (Turns::default(), vec![0; 256 * 1024]);
+        let mut waiting: Vec<_> = (0..64).map(|_| turns.admit(&largest).unwrap()).collect();
+        assert!(matches!(turns.admit(b"x"), Err(SkFailure::Crowded)) && turns.admit(b"").is_ok());
+        waiting.pop();
+        assert!(turns.admit(&largest).is_ok());
+    }
+
     #[tokio::test]
     async fn turns_come_in_order_and_are_the_providers_own() {
         let turns = Turns::default();
@@ -182,10 +210,10 @@ mod tests {
         drop(second);
         drop(first);
         drop(third.await);
-        assert_eq!(turns.0.lock().unwrap().len(), 2);
+        assert_eq!(turns.providers.lock().unwrap().len(), 2);
         drop(turns.next(&library));
         drop(turns.next(&Provider::Internal).await);
         let _all = turns.next(&Provider::Internal).await;
-        assert_eq!(turns.0.lock().unwrap().len(), 2);
+        assert_eq!(turns.providers.lock().unwrap().len(), 2);
     }
 }

@@ -1,8 +1,8 @@
 //! While a question is open: nobody else waits, each question has its own answer, and there are not too many.
 
-use crate::desk::{Desk, HANG, WAIT};
+use crate::desk::{Desk, HANG, WAIT, foreground, prepared};
 use crate::keys::Key;
-use crate::support::wait_until;
+use crate::support::{Agent, wait_until};
 use crate::wire::{self, FAILURE, SUCCESS};
 
 #[test]
@@ -53,6 +53,29 @@ fn the_ninth_question_is_refused() {
     desk.behave("exit 0");
     assert!(desk.signs(), "there is room again");
     desk.is_quiet();
+}
+
+/// However many clients there are: what is asked is shown, and can be answered.
+#[test]
+fn clients_leave_room_for_questions() {
+    let scratch = prepared();
+    let (agent, socket) = foreground(&scratch);
+    let mut limited = scratch.command("sh");
+    limited
+        .args(["-c", "ulimit -n 200 && exec \"$@\"", "sh"])
+        .arg(agent.get_program())
+        .args(agent.get_args());
+    limited.env("DISPLAY", ":4242").env("SSH_ASKPASS", scratch.path("askpass"));
+    limited.env("MYAGENT_SOCK", &socket).stderr(std::fs::File::create(scratch.path("agent.log")).unwrap());
+    let desk = Desk::holding(Agent::spawn(limited, socket), scratch);
+    desk.behave(HANG);
+    let mut asking: Vec<_> = (0..8).map(|_| desk.conn()).collect();
+    // As many as are let in, and more who wait for that.
+    let _others: Vec<_> = (0..180).map(|_| desk.conn()).collect();
+    asking.iter_mut().for_each(|conn| conn.send(&desk.request()));
+    wait_until("all questions are shown", || desk.asked().len() == 16);
+    assert_eq!(desk.status().asking.open, 8);
+    desk.run(&["stop"]);
 }
 
 /// Requests behind the one that waits are answered after it, in their order.
