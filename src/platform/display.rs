@@ -113,6 +113,12 @@ impl Surroundings {
         self.get("WAYLAND_DISPLAY").or_else(|| self.get("DISPLAY"))
     }
 
+    /// Whether the display is X's.
+    #[must_use]
+    pub fn is_x11(&self) -> bool {
+        self.get("WAYLAND_DISPLAY").is_none()
+    }
+
     /// The socket by which the display is reached, where it has a file: nothing there means that the session is over.
     #[must_use]
     pub fn display_socket(&self) -> Option<PathBuf> {

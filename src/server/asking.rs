@@ -9,6 +9,7 @@
 mod askpass;
 mod open;
 mod place;
+mod served;
 mod wording;
 
 pub(super) use open::Questions;

@@ -1,12 +1,14 @@
 //! Where a question is shown: the order of places, and why there is none.
 
 use crate::desk::{Desk, script};
-use crate::support::private_dir;
+use crate::support::{Agent, private_dir};
 use crate::terminal::{Seen, start_at};
 use crate::wire::FAILURE;
 use myagent::control::{Op, Registration, tell};
 use myagent::platform::display::Surroundings;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
 
 /// The place in force, as `status` has it.
 fn place(desk: &Desk) -> String {
@@ -104,6 +106,32 @@ fn the_last_start_s_display_is_taken_and_then_its_terminal() {
     drop(display);
     std::fs::remove_file(served).unwrap();
     assert!(place(&desk).starts_with("terminal /dev/pts/"), "{}", place(&desk));
+}
+
+/// The socket of a session that is over is anybody's to take: who has it does not answer for the person.
+#[test]
+fn a_display_that_another_user_serves_is_not_asked_at() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let display = |command: &mut std::process::Command, scratch: &crate::support::Scratch| {
+        command
+            .env("WAYLAND_DISPLAY", scratch.path("open/wayland"))
+            .env("SSH_ASKPASS", scratch.path("askpass"));
+    };
+    let desk = Desk::with(display);
+    desk.behave("exit 0");
+    let open = desk.scratch.path("open");
+    private_dir(&open);
+    std::os::unix::fs::chown(&open, Some(65534), Some(65534)).unwrap();
+    std::fs::set_permissions(desk.scratch.path(""), std::fs::Permissions::from_mode(0o711)).unwrap();
+    // Any program that makes a socket: what it says there is another matter.
+    let mut server = desk.scratch.command("ssh-agent");
+    server.arg("-D").arg("-a").arg(open.join("wayland")).uid(65534).gid(65534);
+    let _server = Agent::spawn(server, open.join("wayland"));
+    assert!(!desk.signs());
+    assert_eq!(desk.asked(), [0; 0]);
+    desk.logs("it belongs to uid 65534");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Where a person can be asked (DESIGN section 2): the agent's own display, the user's graphical session as their
 //! systemd knows it, the displays and terminals at which `myagent start` was called, the last first.
 //!
-//! Guarantees: the environment and the terminal of a process that wants something signed are never looked at; no
+//! Guarantees: the environment and the terminal of a process that wants something signed are never looked at; a display
+//! that another user serves, as the sockets of one that is over may be taken, is not asked at; no
 //! look keeps a thread waiting, and all of them together end within seconds.
 #![forbid(unsafe_code)]
 
@@ -10,12 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::socket::{self as raw, AddressFamily, SockFlag, SockType, UnixAddr};
-use std::os::fd::AsRawFd;
+use nix::unistd::geteuid;
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::served::{Server, served};
 use crate::control::Registration;
 use crate::platform::child::Helper;
 use crate::platform::directory::{Standing, private};
@@ -25,8 +25,6 @@ use crate::platform::terminal;
 
 /// A manager that is alive answers in milliseconds.
 const MANAGER_LIMIT: Duration = Duration::from_secs(2);
-/// An X server at the other end of a forwarding on this host accepts at once.
-const PORT_LIMIT: Duration = Duration::from_millis(500);
 /// More than any environment that is of use.
 const MOST_PRINTED: u64 = 64 * 1024;
 
@@ -121,10 +119,10 @@ impl Places {
         if self.found.contains(&place) || self.dead.contains(&place) {
             return;
         }
-        if there.wanted() == Wanted::Always || answers(there).await {
-            self.found.push(place);
-        } else {
-            self.dead.push(place);
+        match served(there).await {
+            Server::Other(who) => self.missing.push(format!("{place}: it belongs to {who}")),
+            Server::None if there.wanted() == Wanted::OnDisplay => self.dead.push(place),
+            Server::None | Server::Ours => self.found.push(place),
         }
     }
 
@@ -137,28 +135,10 @@ impl Places {
     }
 }
 
-/// Whether somebody serves a display. The agent outlives the session that it was started in; what cannot be looked at
-/// counts as there.
-async fn answers(there: &Surroundings) -> bool {
-    if let Some(path) = there.display_socket() {
-        let connected = || {
-            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-            let socket = raw::socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
-            raw::connect(socket.as_raw_fd(), &UnixAddr::new(&path)?)
-        };
-        // A full backlog is somebody's, too.
-        return matches!(connected(), Ok(()) | Err(nix::Error::EAGAIN));
-    }
-    match there.display_port() {
-        Some(port) => matches!(timeout(PORT_LIMIT, TcpStream::connect(("127.0.0.1", port))).await, Ok(Ok(_))),
-        None => true,
-    }
-}
-
 /// The environment of the user's graphical session, as the user's systemd has it.
 async fn session() -> Result<Surroundings, String> {
     let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|value| !value.is_empty()).map(PathBuf::from);
-    let runtime = own.unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", nix::unistd::geteuid())));
+    let runtime = own.unwrap_or_else(|| PathBuf::from(format!("/run/user/{}", geteuid())));
     let socket = runtime.join("systemd/private");
     if !matches!(private(&runtime), Standing::Ready) || socket.symlink_metadata().is_err() {
         return Err("no systemd of yours runs that would know of a display".to_owned());
