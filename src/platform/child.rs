@@ -118,13 +118,26 @@ mod tests {
     #[tokio::test]
     async fn it_is_heard_and_its_end_is_seen() {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", "grep SigBlk /proc/self/status; exit 7"]).stdin(Stdio::null());
+        command.args(["-c", "echo said; exit 7"]).stdin(Stdio::null());
+        let mut helper = Helper::spawn(command.stdout(Stdio::piped())).unwrap();
+        let mut said = String::new();
+        helper.stdout().unwrap().read_to_string(&mut said).await.unwrap();
+        assert_eq!(said, "said\n");
+        assert_eq!(helper.ended().await.unwrap().code(), Some(7));
+        assert_eq!(helper.ended().await.unwrap().code(), Some(7));
+    }
+
+    /// No shell in between: dash lets all signals through.
+    #[tokio::test]
+    async fn the_agents_signals_are_not_blocked_there() {
+        use nix::sys::signal::SigSet;
+        [Signal::SIGTERM, Signal::SIGUSR1].into_iter().collect::<SigSet>().thread_block().unwrap();
+        let mut command = Command::new("grep");
+        command.args(["SigBlk", "/proc/self/status"]).stdin(Stdio::null());
         let mut helper = Helper::spawn(command.stdout(Stdio::piped())).unwrap();
         let mut said = String::new();
         helper.stdout().unwrap().read_to_string(&mut said).await.unwrap();
         assert_eq!(said, "SigBlk:\t0000000000000000\n");
-        assert_eq!(helper.ended().await.unwrap().code(), Some(7));
-        assert_eq!(helper.ended().await.unwrap().code(), Some(7));
     }
 
     /// Starts a program that leaves another one behind, and gives that one's number.

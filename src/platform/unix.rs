@@ -1,7 +1,7 @@
 //! The few calls of Unix that nix offers only in another shape, or not at all, each in a function of its own.
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::unistd::ForkResult;
 use std::fs::File;
 use std::io;
@@ -79,10 +79,11 @@ pub(super) fn keep_open(command: &mut Command, descriptors: Vec<RawFd>) {
 
 /// Gives the program that `command` runs the signals as any program expects them, and no core dump.
 ///
-/// The runtime unblocks all of them and gives SIGPIPE its meaning back; what the agent ignores (see [`reset_signals`])
-/// stays so.
+/// The runtime gives SIGPIPE its meaning back, and no more: what the agent keeps waiting would be blocked there too, and
+/// what it ignores (see [`reset_signals`]), ignored.
 pub(super) fn default_signals(command: &mut Command) {
     let set = || {
+        SigSet::empty().thread_set_mask()?;
         IGNORED.into_iter().try_for_each(|ignored| {
             // SAFETY: the default action installs no handler.
             unsafe { signal(ignored, SigHandler::SigDfl) }.map(drop).map_err(io::Error::from)
