@@ -29,6 +29,7 @@ use crate::cli::{self, Cli, Command};
 use crate::error::{Error, STATUS_FAILED, STATUS_OK, STATUS_USAGE};
 use crate::platform::directory::Standing;
 use crate::platform::paths::Candidate;
+use crate::platform::process;
 use clap::FromArgMatches;
 use std::io::Write;
 use std::process::ExitCode;
@@ -38,6 +39,11 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     // Before anything uses AWS-LC: its memory is ours from the first block on.
     crate::vault::install_heap();
+    // By whatever name it is called: a file that is set-group-id, as Debian's ssh-agent is, lends nobody its group.
+    if let Err(error) = process::drop_privileges() {
+        say(&format!("cannot drop privileges: {}", error.desc()), None);
+        return ExitCode::from(STATUS_FAILED);
+    }
     if let Some(arguments) = ssh_agent::arguments(std::env::args_os()) {
         return ssh_agent::main(arguments);
     }

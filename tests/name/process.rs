@@ -3,6 +3,10 @@
 use crate::support::{run, status_of, wait_until};
 use crate::{Caller, Started};
 use nix::sys::signal::Signal;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 fn status_line(pid: u32, name: &str) -> String {
@@ -72,13 +76,11 @@ fn in_the_background_it_has_nothing_of_its_caller_s() {
     assert_eq!(agent.ends(), 2);
 }
 
-/// Debian installs ssh-agent set-group-id; the agent is then of its caller's groups alone.
-#[test]
-#[ignore = "needs root: it makes the program set-user-id and set-group-id"]
-fn it_gives_up_the_rights_of_its_file() {
-    use std::os::unix::fs::PermissionsExt;
-    const USER: &str = "65534";
-    let caller = Caller::new();
+/// The user of nobody, and their group.
+const NOBODY: u32 = 65534;
+
+/// A copy of the program in a place of `caller`'s that anybody can reach, owned by another user and group.
+fn foreign_copy(caller: &Caller) -> PathBuf {
     let copy = caller.scratch.path("bin/copy/ssh-agent");
     std::fs::create_dir(copy.parent().unwrap()).unwrap();
     std::fs::copy(crate::support::myagent(), &copy).unwrap();
@@ -86,18 +88,57 @@ fn it_gives_up_the_rights_of_its_file() {
     for path in ["", "bin", "bin/copy", "home", "tmp"] {
         std::fs::set_permissions(caller.scratch.path(path), PermissionsExt::from_mode(0o777)).unwrap();
     }
-    for (mode, user) in [(0o2755, "65534"), (0o6755, "65534")] {
+    copy
+}
+
+fn is_nobodys(pid: u32, mode: u32) {
+    for ids in ["Uid", "Gid"] {
+        let expected = [NOBODY.to_string().as_str(); 4].join("\t");
+        assert_eq!(status_line(pid, ids), expected, "{mode:o}");
+    }
+}
+
+/// Debian installs ssh-agent set-group-id; the agent is then of its caller's groups alone.
+#[test]
+#[ignore = "needs root: it makes the program set-user-id and set-group-id"]
+fn it_gives_up_the_rights_of_its_file() {
+    let caller = Caller::new();
+    let (copy, user) = (foreign_copy(&caller), NOBODY.to_string());
+    for mode in [0o2755, 0o6755] {
         std::fs::set_permissions(&copy, PermissionsExt::from_mode(mode)).unwrap();
         let mut command: Command = caller.scratch.command("setpriv");
-        command.args(["--reuid", USER, "--regid", USER, "--clear-groups"]).arg(&copy);
+        command.args(["--reuid", &user, "--regid", &user, "--clear-groups"]).arg(&copy);
         let (status, out, err) = run(command.args(["-s", "-a", "tmp/s"]));
         assert_eq!((status, err.as_str()), (0, ""));
         let agent = Started::read(&out);
-        for ids in ["Uid", "Gid"] {
-            let expected = [user; 4].join("\t");
-            assert_eq!(status_line(agent.pid, ids), expected, "{mode:o}");
-        }
+        is_nobodys(agent.pid, mode);
         agent.signal(Signal::SIGTERM);
         assert_eq!(agent.ends(), 2);
+    }
+}
+
+/// Whoever calls the same file by its other name would have them, and the provider that they have it load.
+#[test]
+#[ignore = "needs root: it makes the program set-user-id and set-group-id"]
+fn it_gives_them_up_by_its_other_name_too() {
+    let caller = Caller::new();
+    let copy = foreign_copy(&caller);
+    for mode in [0o2755, 0o6755] {
+        std::fs::set_permissions(&copy, PermissionsExt::from_mode(mode)).unwrap();
+        let (mut ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut command: Command = caller.scratch.command(&copy);
+        command
+            .arg0("myagent")
+            .arg("token")
+            .uid(NOBODY)
+            .gid(NOBODY)
+            .stdin(std::os::fd::OwnedFd::from(theirs));
+        let mut child = command.spawn().unwrap();
+        drop(command);
+        // It has greeted: now it would load what it is told.
+        ours.read_exact(&mut [0; 4]).unwrap();
+        is_nobodys(child.id(), mode);
+        drop(ours);
+        assert_eq!(status_of(&mut child), 0);
     }
 }

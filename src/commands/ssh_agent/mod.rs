@@ -16,7 +16,6 @@ mod place;
 mod stale;
 
 use crate::cli::SSH_AGENT;
-use crate::platform::process;
 use arguments::Call;
 use std::ffi::OsString;
 use std::io::Write;
@@ -93,8 +92,6 @@ pub(super) fn main(arguments: Vec<OsString>) -> ExitCode {
 }
 
 fn run(arguments: Vec<OsString>) -> Result<u8, Failure> {
-    process::drop_privileges()
-        .map_err(|error| Failure::fatal(format!("cannot drop privileges: {}", error.desc())))?;
     match arguments::parse(arguments, std::env::var_os("SHELL"))? {
         Call::Version => complain(&format!("{VERSION}\n")),
         Call::Kill(shell) => write(&kill::run(shell, std::env::var_os("SSH_AGENT_PID"))?),
