@@ -78,23 +78,26 @@ pub(super) async fn confirm(
     tracing::info!(peer = %session, %key, "asking");
     let asked = async {
         let begun = shared.questions.begin(&text)?;
-        unless_ended(shared, client, Some(question), put(shared, &begun, &text)).await
+        let holds = || shared.agent().still_asks(question, clock::now());
+        unless_ended(shared, client, holds, put(shared, &begun, &text)).await
     };
     asked.await.map_err(|why| Refusal::NotConfirmed { key: key.clone(), why: shared.questions.failed(&why) })
 }
 
-/// Asks for a secret that a program needs, such as a PIN. Only a display can ask for one.
+/// Asks for a secret that a program needs, such as a PIN, as long as what it is for `holds`. Only a display can ask for
+/// one.
 ///
 /// # Errors
 /// [`Refusal::NothingEntered`] with the reason.
 pub(super) async fn secret(
     shared: &Arc<Shared>,
     client: &Client<'_>,
+    holds: impl Fn() -> bool,
     text: &str,
 ) -> Result<SecretBuf, Refusal> {
     let asked = async {
         let begun = shared.questions.begin(&text.into())?;
-        unless_ended(shared, client, None, put_secret(shared, &begun, text)).await
+        unless_ended(shared, client, holds, put_secret(shared, &begun, text)).await
     };
     asked.await.map_err(|why| Refusal::NothingEntered(shared.questions.failed(&why)))
 }
@@ -142,26 +145,26 @@ pub(super) async fn describe(shared: &Shared) -> Asking {
     }
 }
 
-/// What `asked` comes to, unless the question ends before.
+/// What `asked` comes to, unless the question ends before: also where what it is about does not hold any more.
 async fn unless_ended<T>(
     shared: &Shared,
     client: &Client<'_>,
-    question: Option<&Question>,
+    holds: impl Fn() -> bool,
     asked: impl Future<Output = Result<T, Unanswered>>,
 ) -> Result<T, Unanswered> {
     tokio::select! {
         // An end that has come by now wins over a yes that has, too.
         biased;
-        why = end(shared, client, question) => Err(why),
+        why = end(shared, client, holds) => Err(why),
         answer = asked => answer,
     }
 }
 
 /// Returns when a question has come to its end without an answer.
-async fn end(shared: &Shared, client: &Client<'_>, question: Option<&Question>) -> Unanswered {
+async fn end(shared: &Shared, client: &Client<'_>, holds: impl Fn() -> bool) -> Unanswered {
     let mut changes = shared.questions.changes();
     let pointless = async {
-        while question.is_none_or(|question| shared.agent().still_asks(question, clock::now())) {
+        while holds() {
             if changes.changed().await.is_err() {
                 return;
             }

@@ -128,7 +128,8 @@ async fn signature(
     let _room = shared.turns.admit(data)?;
     let signed = match attempt(shared, permit, sk, data, b"").await {
         Err(End::Failed(SkFailure::Said(SkError::WrongPin))) => {
-            let pin = asking::secret(shared, client, &pin_text(permit, sk)).await?;
+            let holds = || shared.agent().still_permits(permit, clock::now()).is_ok();
+            let pin = asking::secret(shared, client, holds, &pin_text(permit, sk)).await?;
             attempt(shared, permit, sk, data, &pin).await
         }
         signed => signed,

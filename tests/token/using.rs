@@ -261,6 +261,29 @@ fn a_key_that_wants_its_pin_each_time_asks_for_it_each_time() {
     assert!(!rig.logged().contains(PIN));
 }
 
+/// The question for a PIN goes with what it is for: nobody is to type one for nothing.
+#[test]
+#[ignore = "needs softhsm2-util, pkcs11-tool: SoftHSM's tokens"]
+fn a_question_for_a_pin_ends_with_the_key_and_with_a_lock() {
+    let rig = Rig::with_person(careful_token(), "");
+    // Somebody who does not answer.
+    std::fs::remove_file(rig.scratch.path("said")).unwrap();
+    succeed(rig.scratch.command("mkfifo").arg("said"));
+    let ends: [&dyn Fn(); 2] = [&|| assert_eq!(rig.ask(&wire::lock(b"secret")), [wire::SUCCESS]), &|| {
+        succeed(&mut rig.ssh_add("", &["-q", "-e", SOFTHSM])).clear()
+    }];
+    for (count, end) in ends.into_iter().enumerate() {
+        rig.ask(&wire::unlock(b"secret"));
+        rig.add(SOFTHSM, PIN);
+        let mut conn = rig.connect();
+        conn.send(&wire::sign(&blob_of(&rig, &rig.list()[0]), b"data", 0));
+        wait_until("it is asked", || rig.asked().lines().count() == count + 1);
+        end();
+        assert_eq!(conn.recv().unwrap(), [wire::FAILURE]);
+        wait_until("what asked is gone", || rig.processes().len() <= 1);
+    }
+}
+
 #[test]
 #[ignore = "needs softhsm2-util, pkcs11-tool: SoftHSM's tokens"]
 fn a_key_to_confirm_signs_after_a_yes() {

@@ -64,7 +64,8 @@ async fn try_sign(
             }
             Answer::Failed(Failure { kind: Kind::PinNeeded, .. }) if pin.is_none() => {
                 let text = format!("Enter the PIN for a signature with key {}", permit.fingerprint());
-                pin = Some(asking::secret(shared, client, &text).await?);
+                let holds = || shared.agent().still_permits(permit, clock::now()).is_ok();
+                pin = Some(asking::secret(shared, client, holds, &text).await?);
             }
             Answer::Failed(Failure { kind: Kind::LoginNeeded, text }) => {
                 process.note_logged_out();
