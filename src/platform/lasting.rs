@@ -148,6 +148,13 @@ impl Lasting {
 impl Drop for Lasting {
     fn drop(&mut self) {
         self.end();
+        // Nobody waits for it any more, and it would stay as a zombie: its starter may have gone while it started.
+        if *self.standing.lock().unwrap_or_else(PoisonError::into_inner) == Standing::Ours {
+            let pid = self.pid;
+            // Aside: what hangs in the kernel ends when that lets it.
+            let _ =
+                std::thread::Builder::new().spawn(move || while waitpid(pid, None) == Err(Errno::EINTR) {});
+        }
     }
 }
 
@@ -216,6 +223,18 @@ mod tests {
         assert_eq!(*lasting.standing.lock().unwrap(), Standing::Reaped);
         lasting.end();
         assert_eq!(lasting.ended().await, "it has ended");
+    }
+
+    #[test]
+    fn one_that_is_dropped_is_waited_for() {
+        let lasting = Lasting::of_test(&sleeper());
+        let pid = lasting.pid;
+        drop(lasting);
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while kill(pid, None) != Err(Errno::ESRCH) {
+            assert!(std::time::Instant::now() < end, "it is a zombie");
+            std::thread::yield_now();
+        }
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::hsm::{self, PIN, Rig, SOFTHSM, lives, small_token, succeed};
 use crate::support::wait_until;
+use crate::wire::{self, Body};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use scan::{Secrets, control_holds};
@@ -86,6 +87,23 @@ fn it_ends_with_the_agent_even_while_it_hangs() {
         kill(pid(rig.agent.pid()), signal).unwrap();
         wait_until("it is gone", || !lives(process));
     }
+}
+
+/// Nobody waits any more for what was on its way: it is ended, and it is no zombie.
+#[test]
+#[ignore = "needs softhsm2-util, pkcs11-tool: SoftHSM's tokens"]
+fn a_client_that_goes_meanwhile_leaves_no_process() {
+    let rig = Rig::new(small_token());
+    let add = Body::of(wire::ADD_PROVIDER).string(SOFTHSM.as_bytes()).string(b"").0;
+    // At other moments of the start.
+    for moment in 0..40 {
+        let mut conn = rig.connect();
+        conn.send(&add);
+        std::thread::sleep(std::time::Duration::from_millis(2 * moment));
+    }
+    wait_until("nothing is left", || rig.processes().is_empty());
+    assert!(rig.add(SOFTHSM, PIN));
+    assert_eq!(rig.processes().len(), 1);
 }
 
 /// Nobody but an agent runs it.

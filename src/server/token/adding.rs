@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use super::process::{LOAD_LIMIT, ProcessError};
+use super::processes::Look;
 use super::wish::Wish;
 use super::{Process, apart, refusal, sweep};
 use crate::agent::{Refusal, Session};
@@ -33,9 +34,9 @@ pub(in crate::server) async fn add(
 }
 
 async fn try_add(shared: &Arc<Shared>, session: &Session, message: SecretBuf) -> Result<(), Refusal> {
-    let Ok(_place) = shared.tokens.loading.try_acquire() else { return Err(Refusal::TooManyProviders) };
+    let right = shared.tokens.look().ok_or(Refusal::TooManyProviders)?;
     let options = shared.agent().options().clone();
-    let (message, wish, path) = apart(move || {
+    let (message, wish, path) = apart(&right, move || {
         let Ok(Request::AddToken(add)) = Request::decode(&message) else {
             return Err(Refusal::NoSuchProvider);
         };
@@ -45,9 +46,10 @@ async fn try_add(shared: &Arc<Shared>, session: &Session, message: SecretBuf) ->
     })
     .await?;
     let Ok(Request::AddToken(add)) = Request::decode(&message) else { return Err(Refusal::NoSuchProvider) };
-    let (mut trial, keys) = look(shared, session, &path, add.pin).await?;
+    let (mut trial, keys) = look(shared, session, &right, &path, add.pin).await?;
     let place = Arc::clone(&trial.process);
-    let (offered, constraints) = apart(move || Ok((wish.offered(&place, keys), wish.constraints))).await?;
+    let (offered, constraints) =
+        apart(&right, move || Ok((wish.offered(&place, keys), wish.constraints))).await?;
     let note = |refusal| shared.agent().note(session, refusal);
     let offered = offered.into_iter().filter_map(|key| key.map_err(note).ok()).collect();
     trial.passed = true;
@@ -64,6 +66,7 @@ async fn try_add(shared: &Arc<Shared>, session: &Session, message: SecretBuf) ->
 async fn look(
     shared: &Shared,
     session: &Session,
+    right: &Look,
     path: &Arc<[u8]>,
     pin: &[u8],
 ) -> Result<(Trial, Vec<Found>), Refusal> {
@@ -71,7 +74,7 @@ async fn look(
         return Err(Refusal::TooManyProviders);
     }
     let failed = |error: ProcessError| refusal(path, error.to_string());
-    let process = Process::start(shared.tokens.next_id(), Arc::clone(path)).await.map_err(failed)?;
+    let process = Process::start(shared.tokens.next_id(), Arc::clone(path), right).await.map_err(failed)?;
     let trial = Trial { process: Arc::clone(&process), passed: false };
     let turn = process.turn().await;
     let order = Order::Load { provider: path, pin };

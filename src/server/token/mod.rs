@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use self::processes::Look;
 use super::Shared;
 use crate::agent::{Refusal, Session};
 use crate::message::{Reply, Request};
@@ -48,8 +49,8 @@ pub(super) async fn remove(shared: &Arc<Shared>, session: &Session, message: &[u
 }
 
 async fn real(shared: &Shared, named: Vec<u8>) -> Result<Vec<u8>, Refusal> {
-    let Ok(_place) = shared.tokens.loading.try_acquire() else { return Err(Refusal::TooManyProviders) };
-    apart(move || {
+    let look = shared.tokens.look().ok_or(Refusal::TooManyProviders)?;
+    apart(&look, move || {
         let real = Path::new(OsStr::from_bytes(&named)).canonicalize();
         real.map(|path| path.into_os_string().into_encoded_bytes()).map_err(|_| Refusal::NoSuchProvider)
     })
@@ -72,12 +73,18 @@ pub(super) fn sweep_after(shared: &Shared, request: &Request<'_>) {
 }
 
 /// Does what may take its time on a thread of its own: a file system that hangs must keep nobody else waiting. The
-/// callers hold a place in the loading, so that there are few.
+/// thread holds the right to look, so that there are few, also where the clients of them are gone.
 async fn apart<T: Send + 'static>(
+    look: &Look,
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     let (done, result) = oneshot::channel();
-    let started = std::thread::Builder::new().spawn(move || done.send(work()));
+    let look = Look::clone(look);
+    let started = std::thread::Builder::new().spawn(move || {
+        let done = done.send(work());
+        drop(look);
+        done
+    });
     let broken = |_| Refusal::TooManyProviders;
     started.map_err(|_| Refusal::TooManyProviders)?;
     result.await.map_err(broken)?

@@ -18,6 +18,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::processes::Look;
 use crate::platform::lasting::Lasting;
 use crate::token::{Answer, MAX_REPLY, Order, VERSION, version_of};
 use crate::vault::{SecretBuf, Vault};
@@ -86,8 +87,10 @@ impl Process {
     ///
     /// # Errors
     /// [`ProcessError`]; then there is none.
-    pub(super) async fn start(id: u64, provider: Arc<[u8]>) -> Result<Arc<Self>, ProcessError> {
-        let spawned = spawn_blocking(|| Lasting::spawn(&[COMMAND])).await.map_err(io::Error::other);
+    pub(super) async fn start(id: u64, provider: Arc<[u8]>, look: &Look) -> Result<Arc<Self>, ProcessError> {
+        let look = Look::clone(look);
+        let spawned = spawn_blocking(move || (Lasting::spawn(&[COMMAND]), look)).await;
+        let spawned = spawned.map(|(spawned, _)| spawned).map_err(io::Error::other);
         let (child, socket) = spawned.and_then(|spawned| spawned).map_err(ProcessError::Start)?;
         let process = Self::over(id, provider, child, socket).map_err(ProcessError::Start)?;
         process.watch();

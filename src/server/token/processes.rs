@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::process::{Process, Saved};
 use crate::message::{DecodeError, Reader, put_string, put_u32, put_u64};
@@ -26,8 +26,12 @@ pub(in crate::server) struct Processes {
     /// Those that are ending, and are to be waited for.
     leaving: Mutex<Vec<Lasting>>,
     /// Providers that are being looked at.
-    pub(super) loading: Semaphore,
+    loading: Arc<Semaphore>,
 }
+
+/// The right to look at a provider, until the last of what does so has ended: a thread or the start of a process goes on
+/// when nobody waits for it any more.
+pub(super) type Look = Arc<OwnedSemaphorePermit>;
 
 impl Default for Processes {
     fn default() -> Self {
@@ -38,6 +42,11 @@ impl Default for Processes {
 impl Processes {
     fn all(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Process>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The right to look at a provider; none where enough are being looked at.
+    pub(super) fn look(&self) -> Option<Look> {
+        Arc::clone(&self.loading).try_acquire_owned().ok().map(Arc::new)
     }
 
     pub(super) fn next_id(&self) -> u64 {
@@ -158,7 +167,7 @@ impl SavedProcesses {
             all: Mutex::new(all),
             last: AtomicU64::new(self.last),
             leaving: Mutex::new(leaving),
-            loading: Semaphore::new(MOST_LOADING.into()),
+            loading: Arc::new(Semaphore::new(MOST_LOADING.into())),
         }
     }
 }
