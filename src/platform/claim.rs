@@ -7,13 +7,14 @@
 
 use super::socket::{BoundSocket, connect, is_dead, unlink_if};
 use super::unix;
+use nix::fcntl::AT_FDCWD;
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
-use nix::sys::stat::{Mode, fchmod};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
 use nix::unistd::geteuid;
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -43,7 +44,7 @@ pub fn bind_new(path: &Path) -> io::Result<BoundSocket> {
     let identity = (meta.dev(), meta.ino());
     let listening = || -> io::Result<()> {
         if meta.mode() & 0o777 != 0o600 {
-            std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+            set_own_mode(&path)?;
         }
         Ok(listen(&descriptor, Backlog::new(BACKLOG)?)?)
     };
@@ -53,6 +54,13 @@ pub fn bind_new(path: &Path) -> io::Result<BoundSocket> {
     }
     let listener = interprocess::os::unix::uds_local_socket::Listener::from(descriptor).into();
     Ok(BoundSocket { listener, path, identity: Some(identity) })
+}
+
+/// Gives the socket at `path` its mode where a strange umask has taken it away; no link is followed, which whoever owns
+/// the directory may have put in its place meanwhile.
+fn set_own_mode(path: &Path) -> io::Result<()> {
+    fchmodat(AT_FDCWD, path, Mode::S_IRUSR | Mode::S_IWUSR, FchmodatFlags::NoFollowSymlink)
+        .map_err(Into::into)
 }
 
 /// As [`bind_new`], but a dead socket of ours is removed first.
@@ -135,7 +143,25 @@ fn lock_directory(path: &Path) -> Option<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn a_mode_is_given_to_the_socket_and_to_nothing_behind_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let [socket, file, link] = ["s", "file", "link"].map(|name| directory.path().join(name));
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let _listener = UnixListener::bind(&socket).unwrap();
+        std::fs::set_permissions(&socket, Permissions::from_mode(0o400)).unwrap();
+        set_own_mode(&socket).unwrap();
+        assert_eq!(mode(&socket), 0o600);
+        std::fs::write(&file, "another one").unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(set_own_mode(&link).is_err());
+        assert_eq!(mode(&file), 0o644);
+    }
 
     #[test]
     fn only_what_is_dead_and_ours_is_taken() {

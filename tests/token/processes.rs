@@ -81,7 +81,7 @@ fn it_ends_with_the_agent_even_while_it_hangs() {
         shim.set(mode);
         let mut conn = rig.connect();
         if mode != "well" {
-            conn.send(&crate::wire::sign(&blob, b"data", 0));
+            conn.send(&wire::sign(&blob, b"data", 0));
             shim.reached();
         }
         kill(pid(rig.agent.pid()), signal).unwrap();

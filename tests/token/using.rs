@@ -276,7 +276,8 @@ fn a_question_for_a_pin_ends_with_the_key_and_with_a_lock() {
         rig.ask(&wire::unlock(b"secret"));
         rig.add(SOFTHSM, PIN);
         let mut conn = rig.connect();
-        conn.send(&wire::sign(&blob_of(&rig, &rig.list()[0]), b"data", 0));
+        let blob = blob_of(&rig, &rig.list()[0]);
+        conn.send(&wire::sign(&blob, b"data", 0));
         wait_until("it is asked", || rig.asked().lines().count() == count + 1);
         end();
         assert_eq!(conn.recv().unwrap(), [wire::FAILURE]);
