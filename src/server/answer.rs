@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::{Client, Shared, asking, provider, sk, token, unlock};
-use crate::agent::{Binding, Constraints, Options, Outcome, PasswordHash, Permit, Refusal, Session};
+use crate::agent::{Binding, Constraints, Outcome, PasswordHash, Permit, Refusal, Session};
 use crate::key::{self, Cost, Imported, Means, Provider};
 use crate::message::{AddIdentity, Constraint, Reply, Request};
 use crate::platform::clock;
@@ -100,11 +100,19 @@ async fn bind(shared: &Arc<Shared>, session: &mut Session, message: SecretBuf) -
 }
 
 async fn import(shared: &Arc<Shared>, session: &Session, message: SecretBuf) -> Reply {
+    let Ok(Request::Add(add)) = Request::decode(&message) else { return Reply::Failure };
+    let provider = match named_provider(&add) {
+        Some(name) => resolve(shared, name).await.map(Some),
+        None => Ok(None),
+    };
+    let provider = match provider {
+        Ok(provider) => provider,
+        Err(refusal) => return shared.agent().note(session, refusal),
+    };
     let vault = Arc::clone(&shared.vault);
-    let options = shared.agent().options().clone();
     let checked = spawn_blocking(move || {
         let checked = match Request::decode(&message) {
-            Ok(Request::Add(add)) => check(&add, &options, &vault),
+            Ok(Request::Add(add)) => check(&add, provider, &vault),
             _ => return None,
         };
         Some((message, checked))
@@ -124,13 +132,13 @@ async fn import(shared: &Arc<Shared>, session: &Session, message: SecretBuf) -> 
 /// What of an addition takes time, and can be said without the agent.
 fn check(
     add: &AddIdentity<'_>,
-    options: &Options,
+    provider: Option<Provider>,
     vault: &Vault,
 ) -> Result<(Constraints, Imported), Refusal> {
     let constraints = Constraints::of_key(add)?;
     let imported = key::import(&add.key, vault)?;
-    let imported = match named_provider(add) {
-        Some(name) => imported.with_provider(resolve(name, options)?)?,
+    let imported = match provider {
+        Some(provider) => imported.with_provider(provider)?,
         None => imported,
     };
     Ok((constraints, imported))
@@ -143,11 +151,14 @@ fn named_provider<'f>(add: &AddIdentity<'f>) -> Option<&'f [u8]> {
     })
 }
 
-fn resolve(name: &[u8], options: &Options) -> Result<Provider, Refusal> {
+/// Apart from the threads that sign: the file system that it looks at may hang.
+async fn resolve(shared: &Shared, name: &[u8]) -> Result<Provider, Refusal> {
     if Provider::is_internal(name) {
         return Ok(Provider::Internal);
     }
-    let path = provider::allowed(options, name)?;
+    let look = shared.tokens.look().ok_or(Refusal::TooManyProviders)?;
+    let (options, name) = (shared.agent().options().clone(), name.to_owned());
+    let path = token::apart(&look, move || provider::allowed(&options, &name)).await?;
     Ok(Provider::Library(path.as_os_str().as_bytes().into()))
 }
 

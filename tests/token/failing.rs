@@ -1,9 +1,10 @@
 //! Providers that crash, hang, talk and lie: they end their own process, and nothing else.
 
-use crate::hsm::{PIN, Rig, SOFTHSM, Shim, children, lives, small_token, succeed};
+use crate::hsm::{PIN, Rig, SOFTHSM, Shim, children, lives, small_token, succeed, tokens};
 use crate::support::wait_until;
 use crate::using::blob_of;
-use crate::wire;
+use crate::wire::{self, Body};
+use std::path::Path;
 use std::process::Stdio;
 
 /// An agent with a key of the shim's and, beside it, one of its own.
@@ -182,4 +183,37 @@ fn what_a_provider_has_forked_goes_with_it() {
     assert_eq!(forked.len(), 1);
     succeed(&mut rig.ssh_add("", &["-q", "-e", shim.path()]));
     wait_until("both are gone", || rig.processes().is_empty() && !lives(forked[0]));
+}
+
+/// Providers of keys on tokens of both kinds, on a file system that hangs.
+#[test]
+#[ignore = "needs gcc: a file system that hangs"]
+fn a_file_system_that_hangs_keeps_nobody_waiting() {
+    let scratch = tokens();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/token/hang.c");
+    succeed(scratch.command("gcc").args(["-shared", "-fPIC", "-o", "hang.so"]).arg(source));
+    let library = scratch.path("hang.so");
+    let rig = Rig::with(scratch, |start| {
+        start.env("LD_PRELOAD", library);
+    });
+    let mut make = rig.scratch.command("ssh-keygen");
+    succeed(make.args(["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", "own"]));
+    succeed(&mut rig.ssh_add("", &["-q", "own"]));
+    // Clients of both kinds that wait, and those that do not.
+    let fido = Body::of(wire::ADD_CONSTRAINED).string(b"sk-ssh-ed25519@openssh.com").string(&[7; 32]);
+    let fido = fido.string(b"ssh:").u8(1).string(b"handle").string(b"").string(b"comment").u8(255);
+    let fido = fido.string(b"sk-provider@openssh.com").string(b"/hung/sk.so").0;
+    let card = Body::of(wire::ADD_PROVIDER).string(b"/hung/card.so").string(b"").0;
+    let mut waiting = [rig.connect(), rig.connect(), rig.connect(), rig.connect()];
+    waiting.iter_mut().for_each(|conn| conn.send(&fido));
+    // The agent has a thread for each, until there are enough: the next is refused, and so is every later one.
+    wait_until("enough hang", || {
+        let mut conn = rig.connect();
+        conn.send(&card);
+        drop(conn);
+        rig.says("too many providers")
+    });
+    assert_eq!(rig.ask(&card), [wire::FAILURE]);
+    assert_eq!(rig.ask(&fido), [wire::FAILURE]);
+    succeed(&mut rig.ssh_add("", &["-T", "own.pub"]));
 }

@@ -108,7 +108,7 @@ impl Rig {
         })
     }
 
-    fn with(scratch: Scratch, environment: impl FnOnce(&mut Command)) -> Self {
+    pub(crate) fn with(scratch: Scratch, environment: impl FnOnce(&mut Command)) -> Self {
         let (socket, program) = (scratch.path("run/agent.sock"), scratch.path("myagent"));
         // By a program: nothing can be run that another test's child has open for writing.
         succeed(scratch.command("cp").arg(myagent()).arg(&program));

@@ -74,7 +74,7 @@ pub(super) fn sweep_after(shared: &Shared, request: &Request<'_>) {
 
 /// Does what may take its time on a thread of its own: a file system that hangs must keep nobody else waiting. The
 /// thread holds the right to look, so that there are few, also where the clients of them are gone.
-async fn apart<T: Send + 'static>(
+pub(super) async fn apart<T: Send + 'static>(
     look: &Look,
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {

@@ -31,7 +31,7 @@ pub(in crate::server) struct Processes {
 
 /// The right to look at a provider, until the last of what does so has ended: a thread or the start of a process goes on
 /// when nobody waits for it any more.
-pub(super) type Look = Arc<OwnedSemaphorePermit>;
+pub(in crate::server) type Look = Arc<OwnedSemaphorePermit>;
 
 impl Default for Processes {
     fn default() -> Self {
@@ -45,7 +45,7 @@ impl Processes {
     }
 
     /// The right to look at a provider; none where enough are being looked at.
-    pub(super) fn look(&self) -> Option<Look> {
+    pub(in crate::server) fn look(&self) -> Option<Look> {
         Arc::clone(&self.loading).try_acquire_owned().ok().map(Arc::new)
     }
 
