@@ -195,7 +195,7 @@ mod tests {
         let old = nix::sys::time::TimeSpec::new(1, 0);
         for _ in 0..500 {
             drop(UnixListener::bind(&path).unwrap());
-            utimensat(nix::fcntl::AT_FDCWD, &path, &old, &old, UtimensatFlags::NoFollowSymlink).unwrap();
+            utimensat(AT_FDCWD, &path, &old, &old, UtimensatFlags::NoFollowSymlink).unwrap();
             let start = std::sync::Barrier::new(4);
             let claim = || {
                 start.wait();

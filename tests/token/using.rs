@@ -270,7 +270,7 @@ fn a_question_for_a_pin_ends_with_the_key_and_with_a_lock() {
     std::fs::remove_file(rig.scratch.path("said")).unwrap();
     succeed(rig.scratch.command("mkfifo").arg("said"));
     let ends: [&dyn Fn(); 2] = [&|| assert_eq!(rig.ask(&wire::lock(b"secret")), [wire::SUCCESS]), &|| {
-        succeed(&mut rig.ssh_add("", &["-q", "-e", SOFTHSM])).clear()
+        succeed(&mut rig.ssh_add("", &["-q", "-e", SOFTHSM])).clear();
     }];
     for (count, end) in ends.into_iter().enumerate() {
         rig.ask(&wire::unlock(b"secret"));
