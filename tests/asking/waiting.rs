@@ -72,6 +72,10 @@ fn clients_leave_room_for_questions() {
     let mut asking: Vec<_> = (0..8).map(|_| desk.conn()).collect();
     // As many as are let in, and more who wait for that.
     let _others: Vec<_> = (0..180).map(|_| desk.conn()).collect();
+    wait_until("no more are let in", || {
+        let before = desk.status().connections;
+        (0..50).all(|_| desk.status().connections == before) && before > 50
+    });
     asking.iter_mut().for_each(|conn| conn.send(&desk.request()));
     wait_until("all questions are shown", || desk.asked().len() == 16);
     assert_eq!(desk.status().asking.open, 8);
