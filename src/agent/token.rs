@@ -73,7 +73,13 @@ impl Agent {
     }
 
     /// Forgets the keys behind a provider that the connection sees, and says how many there were.
-    pub fn remove_token(&mut self, session: &Session, provider: &[u8]) -> usize {
+    ///
+    /// # Errors
+    /// [`Refusal::Locked`], also where the lock came while the request was looked at.
+    pub fn remove_token(&mut self, session: &Session, provider: &[u8]) -> Result<usize, Refusal> {
+        if self.is_locked() {
+            return Err(Refusal::Locked);
+        }
         let behind = |identity: &&Identity| {
             let token = identity.key.token();
             token.is_some_and(|token| &*token.provider == provider) && identity.is_shown_to(session)
@@ -82,7 +88,7 @@ impl Agent {
             self.keyring.identities().filter(behind).map(|identity| Arc::clone(&identity.blob)).collect();
         blobs.iter().for_each(|blob| drop(self.keyring.remove(blob)));
         tracing::info!(peer = %session, keys = blobs.len(), "keys of a provider removed");
-        blobs.len()
+        Ok(blobs.len())
     }
 
     /// The processes of providers that a key is behind.
@@ -128,8 +134,8 @@ mod tests {
         let again = vec![offered(1, 3)];
         assert_eq!(add(again, &Constraints::default(), false), (Some(1), vec![(true, 3), (false, 2)]));
         assert_eq!(agent.token_processes().into_iter().collect::<Vec<_>>(), [2, 3]);
-        assert_eq!(agent.remove_token(&session, b"/other"), 0);
-        assert_eq!(agent.remove_token(&session, b"/p"), 2);
+        assert_eq!(agent.remove_token(&session, b"/other").ok(), Some(0));
+        assert_eq!(agent.remove_token(&session, b"/p").ok(), Some(2));
         assert!(agent.token_processes().is_empty());
     }
 
@@ -159,5 +165,7 @@ mod tests {
         assert!(agent.still_permits(&second, now).is_err());
         let late = agent.insert_token(&session, vec![offered(2, 1)], &confirmed(), |_| true, now);
         assert!(matches!(late, Err(Refusal::Locked)));
+        assert!(matches!(agent.remove_token(&session, b"/p"), Err(Refusal::Locked)));
+        assert_eq!(agent.token_processes().len(), 1);
     }
 }

@@ -34,17 +34,16 @@ pub(super) async fn remove(shared: &Arc<Shared>, session: &Session, message: &[u
     let Ok(Request::RemoveToken { provider: named, .. }) = Request::decode(message) else {
         return Reply::Failure;
     };
-    let mut removed = shared.agent().remove_token(session, named);
-    if removed == 0 {
-        match real(shared, named.to_vec()).await {
-            Ok(path) => removed = shared.agent().remove_token(session, &path),
-            Err(refusal) => return shared.agent().note(session, refusal),
-        }
+    let forget = |provider: &[u8]| shared.agent().remove_token(session, provider);
+    let mut removed = forget(named);
+    if matches!(removed, Ok(0)) {
+        removed = real(shared, named.to_vec()).await.and_then(|path| forget(&path));
     }
     sweep(shared);
     match removed {
-        0 => shared.agent().note(session, Refusal::NoSuchProvider),
-        _ => Reply::Success,
+        Ok(0) => shared.agent().note(session, Refusal::NoSuchProvider),
+        Ok(_) => Reply::Success,
+        Err(refusal) => shared.agent().note(session, refusal),
     }
 }
 
