@@ -46,9 +46,13 @@ pub(crate) fn prepared() -> Scratch {
 
 /// An agent of ours in the foreground, not yet started.
 pub(crate) fn foreground(scratch: &Scratch) -> (Command, PathBuf) {
+    foreground_of(&myagent(), scratch)
+}
+
+pub(crate) fn foreground_of(program: &Path, scratch: &Scratch) -> (Command, PathBuf) {
     let socket = scratch.path("run/agent.sock");
     let log = std::fs::File::create(scratch.path("agent.log")).unwrap();
-    let mut command = scratch.command(myagent());
+    let mut command = scratch.command(program);
     command.args(["start", "--foreground", "--log", "debug"]).env("MYAGENT_SOCK", &socket).stderr(log);
     (command, socket)
 }

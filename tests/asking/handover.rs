@@ -1,14 +1,14 @@
 //! A handover does not wait for a person, and does not forget where they are.
 
-use crate::desk::{Desk, HANG, foreground, prepared};
-use crate::support::{Agent, run, wait_until};
+use crate::desk::{Desk, HANG, foreground_of, prepared};
+use crate::support::{Agent, own_myagent, run, wait_until};
 use crate::terminal::{Seen, start_at};
 use crate::wire::FAILURE;
 
 /// An agent that may hand its keys over to a program of this user's.
 fn desk(with_display: bool) -> Desk {
     let scratch = prepared();
-    let (mut command, socket) = foreground(&scratch);
+    let (mut command, socket) = foreground_of(&own_myagent(&scratch), &scratch);
     command.arg("--trust-own-binary");
     if with_display {
         command.env("DISPLAY", ":4242").env("SSH_ASKPASS", scratch.path("askpass"));

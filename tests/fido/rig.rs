@@ -1,7 +1,7 @@
 //! An agent with a helper of the test's choice, and keys as raw messages.
 
 use crate::client::SK_DUMMY;
-use crate::support::{Agent, PATIENCE, Scratch, myagent, run, wait_until};
+use crate::support::{Agent, PATIENCE, Scratch, own_myagent, run, wait_until};
 use crate::wire::{self, Body, Conn};
 use crate::wire_keys::Key;
 use nix::sys::signal::{Signal, kill};
@@ -53,7 +53,7 @@ impl Rig {
     pub fn start(scratch: Scratch, helper: &Path, variables: &[(&str, &str)]) -> Self {
         let socket = scratch.path("run/agent.sock");
         let log = std::fs::File::create(scratch.path("agent.log")).unwrap();
-        let mut command = scratch.command(myagent());
+        let mut command = scratch.command(own_myagent(&scratch));
         let allowed = format!("{}/allowed/*", scratch.path("").canonicalize().unwrap().display());
         command.args([
             "start",

@@ -149,6 +149,15 @@ pub fn myagent() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_myagent"))
 }
 
+/// A copy of the program, which a restart may trust: it is in no directory of another user's. Made by a program, since
+/// nothing can be run that another test's child has open for writing.
+pub fn own_myagent(scratch: &Scratch) -> PathBuf {
+    let program = scratch.path("myagent");
+    let (status, _, error) = run(scratch.command("cp").arg(myagent()).arg(&program));
+    assert_eq!(status, 0, "{error}");
+    program
+}
+
 /// Runs a command to its end and returns (status, stdout, stderr).
 pub fn run(command: &mut Command) -> (i32, String, String) {
     let output = command.output().unwrap();

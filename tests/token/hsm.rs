@@ -1,7 +1,7 @@
 //! SoftHSM with a directory of its own, an agent that may load it, and a provider that stands before it and does what
 //! a file says.
 
-use crate::support::{Agent, Scratch, myagent, run, wait_until};
+use crate::support::{Agent, Scratch, myagent, own_myagent, run, wait_until};
 use crate::wire::Conn;
 use myagent::control::{self, Op, Reply, Status};
 use std::path::{Path, PathBuf};
@@ -109,9 +109,7 @@ impl Rig {
     }
 
     pub(crate) fn with(scratch: Scratch, environment: impl FnOnce(&mut Command)) -> Self {
-        let (socket, program) = (scratch.path("run/agent.sock"), scratch.path("myagent"));
-        // By a program: nothing can be run that another test's child has open for writing.
-        succeed(scratch.command("cp").arg(myagent()).arg(&program));
+        let (socket, program) = (scratch.path("run/agent.sock"), own_myagent(&scratch));
         let real = scratch.path("").canonicalize().unwrap();
         let providers = format!("/usr/lib*/*,{}/allowed/*", real.display());
         std::fs::create_dir_all(scratch.path("allowed")).unwrap();
