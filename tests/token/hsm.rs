@@ -1,7 +1,7 @@
 //! SoftHSM with a directory of its own, an agent that may load it, and a provider that stands before it and does what
 //! a file says.
 
-use crate::support::{Agent, Scratch, myagent, own_myagent, run, wait_until};
+use crate::support::{Agent, Scratch, own_myagent, run, wait_until};
 use crate::wire::Conn;
 use myagent::control::{self, Op, Reply, Status};
 use std::path::{Path, PathBuf};
