@@ -232,7 +232,7 @@ pub struct Answer {
     /// The answer, for scripts [default: show each question, and ask at this terminal]
     #[arg(value_name = "yes|no", hide_possible_values = true)]
     pub answer: Option<YesNo>,
-    /// The number of the question, where more than one is open
+    /// The number of the question; a `no` goes to the only one without
     #[arg(requires = "answer")]
     pub number: Option<u32>,
 }

@@ -155,6 +155,9 @@ pub enum Error {
     /// `answer yes` found more than one question.
     #[error("{0} questions are open")]
     WhichQuestion(usize),
+    /// `answer yes` without a number.
+    #[error("a yes is for a question that it names")]
+    UnnamedQuestion,
     /// A plan that nobody said yes to.
     #[error("{command} changes files of yours, and there is no terminal to ask for a yes")]
     Unconfirmed {
@@ -247,7 +250,7 @@ impl Error {
                 ));
             }
             Self::Unwritable { .. } => "move the program to a plain path, and run that",
-            Self::WhichQuestion(_) => "name one by its number; to see them: myagent answer",
+            Self::WhichQuestion(_) | Self::UnnamedQuestion => "name one by its number; to see them: myagent answer",
             Self::Relayed { hint, .. } => hint,
             _ => "",
         };

@@ -21,8 +21,14 @@ pub(super) fn run(options: &cli::Answer) -> Result<(), Error> {
     };
     match options.answer {
         Some(answer) => {
-            let number = options.number.map_or_else(|| the_only(&open), Ok)?;
-            give(candidate, number, answer == YesNo::Yes)
+            let yes = answer == YesNo::Yes;
+            let number = match options.number {
+                Some(number) => number,
+                // While this is typed the client may hang up and ask for something else: a yes names what it is for.
+                None if yes => return Err(the_only(&open).err().unwrap_or(Error::UnnamedQuestion)),
+                None => the_only(&open)?,
+            };
+            give(candidate, number, yes)
         }
         None if open.is_empty() => print("no question is open\n"),
         None => converse_all(candidate, &open),

@@ -22,6 +22,6 @@ fn a_background_job_asks_and_is_not_stopped() {
     conn.send(&desk.request());
     terminal.shows("-- myagent answer");
     assert_eq!(desk.conn().comments(), ["me@desk"], "it goes on");
-    assert_eq!(desk.run(&["answer", "yes"]).0, 0);
+    assert_eq!(desk.run(&["answer", "yes", "1"]).0, 0);
     wire::signature(&conn.recv().unwrap());
 }

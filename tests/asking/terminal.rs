@@ -94,6 +94,8 @@ fn the_notice_is_one_line_and_answer_gives_the_answer() {
     assert_eq!(desk.run(&["answer", "yes", &number.to_string()]), (0, String::new(), String::new()));
     assert!(desk.is_signed(conn.recv()));
     let (mut conn, _) = ask(&desk, &mut terminal);
+    let unnamed = desk.run(&["answer", "yes"]);
+    assert!(unnamed.0 == 1 && unnamed.2.contains("a yes is for a question that it names"), "{}", unnamed.2);
     assert_eq!(desk.run(&["answer", "no"]).0, 0, "there is but one");
     assert!(!desk.is_signed(conn.recv()));
     assert_eq!(desk.asked(), [0; 0], "no program was run");
@@ -212,8 +214,8 @@ fn a_terminal_that_cannot_show_it_is_passed_over() {
     // Somebody has pressed Control-S at the last one.
     nix::sys::termios::tcflow(&second.slave, nix::sys::termios::FlowArg::TCOOFF).unwrap();
     let mut first = first;
-    let (mut conn, _) = ask(&desk, &mut first);
-    assert_eq!(desk.run(&["answer", "yes"]).0, 0);
+    let (mut conn, number) = ask(&desk, &mut first);
+    assert_eq!(desk.run(&["answer", "yes", &number.to_string()]).0, 0);
     assert!(desk.is_signed(conn.recv()));
     assert_eq!(second.text(), "");
 }
