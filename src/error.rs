@@ -250,7 +250,9 @@ impl Error {
                 ));
             }
             Self::Unwritable { .. } => "move the program to a plain path, and run that",
-            Self::WhichQuestion(_) | Self::UnnamedQuestion => "name one by its number; to see them: myagent answer",
+            Self::WhichQuestion(_) | Self::UnnamedQuestion => {
+                "name one by its number; to see them: myagent answer"
+            }
             Self::Relayed { hint, .. } => hint,
             _ => "",
         };
