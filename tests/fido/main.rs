@@ -22,6 +22,7 @@ mod wire_keys;
 
 mod asking;
 mod helpers;
+mod name;
 mod providers;
 mod rig;
 mod users;

@@ -21,7 +21,7 @@ fn hostbound(kind: &str, blob: &[u8], host: &[u8]) -> Vec<u8> {
 }
 
 /// What a browser has a token sign begins like this.
-const OF_THE_WEB: &[u8] =
+pub const OF_THE_WEB: &[u8] =
     b"{\"type\":\"webauthn.get\",\"challenge\":\"AAAA\",\"origin\":\"https://example.com\"}";
 
 /// What is to be signed, and whether a key of the web may.
@@ -77,7 +77,7 @@ fn keys_of_the_web_sign_only_what_is_ssh() {
 }
 
 /// The same key as if it had been made for another application.
-fn renamed(key: &Key, application: &str) -> Key {
+pub fn renamed(key: &Key, application: &str) -> Key {
     let old = Body::default().string(b"ssh:").0;
     let new = Body::default().string(application.as_bytes()).0;
     let replace = |bytes: &[u8]| {
