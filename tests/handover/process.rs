@@ -70,7 +70,7 @@ fn no_descriptor_too_many() {
 /// Every client's place taken: a restart has descriptors of its own.
 #[test]
 fn a_restart_when_descriptors_are_used_up() {
-    let rig = Rig::with(Way::Service, &["--trust-own-binary"], "ulimit -n 64");
+    let rig = Rig::with(Way::Service, &["--trust-own-binary"], "ulimit -n 160");
     let all: Vec<_> = (0..60).map(|_| rig.conn()).collect();
     wait_until("they are in", || rig.status().connections >= 32);
     rig.restarted();

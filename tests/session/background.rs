@@ -2,6 +2,7 @@
 
 use crate::support::{run, wait_until};
 use crate::{Place, lives, pid_in};
+use nix::sys::signal::Signal;
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -65,10 +66,10 @@ fn it_leaves_the_session_the_directory_and_the_signals() {
     assert_ne!(parent, std::process::id().to_string());
     assert_ne!(session, pid.to_string(), "a session's leader can get a terminal again");
     assert_eq!(terminal, "0");
-    // Two that would end it for a client that goes away, or for a limit; above 31 are signals of the C library and of
-    // nobody.
+    // Two that would end it for a client that goes away, or for a limit, and one that would stop it for a line that it
+    // shows on a terminal; above 31 are signals of the C library and of nobody.
     let ignored = u64::from_str_radix(&field(pid, "SigIgn"), 16).unwrap() & 0x7fff_ffff;
-    let wanted = [nix::sys::signal::Signal::SIGPIPE, nix::sys::signal::Signal::SIGXFSZ];
+    let wanted = [Signal::SIGPIPE, Signal::SIGXFSZ, Signal::SIGTTOU];
     let wanted: u64 = wanted.into_iter().map(|signal| 1 << (signal as i32 - 1)).sum();
     assert_eq!(ignored, wanted, "signals stayed ignored");
     assert_eq!((field(pid, "Umask"), field(pid, "NoNewPrivs")), ("0077".into(), "1".into()));
