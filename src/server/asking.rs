@@ -77,7 +77,7 @@ pub(super) async fn confirm(
     let key = &question.fingerprint;
     tracing::info!(peer = %session, %key, "asking");
     let asked = async {
-        let begun = shared.questions.begin(&text)?;
+        let begun = shared.questions.begin(&text, session.is_forwarded())?;
         let holds = || shared.agent().still_asks(question, clock::now());
         unless_ended(shared, client, holds, put(shared, &begun, &text)).await
     };
@@ -96,7 +96,8 @@ pub(super) async fn secret(
     text: &str,
 ) -> Result<SecretBuf, Refusal> {
     let asked = async {
-        let begun = shared.questions.begin(&text.into())?;
+        // A token asks for one at a time, whoever uses it.
+        let begun = shared.questions.begin(&text.into(), false)?;
         unless_ended(shared, client, holds, put_secret(shared, &begun, text)).await
     };
     asked.await.map_err(|why| Refusal::NothingEntered(shared.questions.failed(&why)))

@@ -55,6 +55,31 @@ fn the_ninth_question_is_refused() {
     desk.is_quiet();
 }
 
+/// A host that the agent is forwarded to cannot keep others from being asked.
+#[test]
+fn forwarded_peers_leave_room_for_questions() {
+    let desk = Desk::new();
+    desk.behave(WAIT);
+    let forwarded = || {
+        let mut conn = desk.conn();
+        // A bind that cannot be read may have said that it is one for forwarding.
+        conn.ask(&wire::extension(b"session-bind@openssh.com", b"")).unwrap();
+        conn
+    };
+    let mut open = Vec::new();
+    for number in 1..=6 {
+        let mut conn = forwarded();
+        conn.send(&desk.request());
+        wait_until("it is asked", || desk.asked().len() == number);
+        open.push(conn);
+    }
+    forwarded().expect(&desk.request(), FAILURE);
+    let (_local, _) = desk.open_question();
+    forwarded().expect(&desk.request(), FAILURE);
+    let (_another, _) = desk.open_question();
+    assert_eq!(desk.questions().len(), 8);
+}
+
 /// However many clients there are: what is asked is shown, and can be answered.
 #[test]
 fn clients_leave_room_for_questions() {

@@ -18,6 +18,8 @@ use crate::platform::display::Surroundings;
 
 /// Most questions at once, of all connections: more than a person can keep apart.
 const MOST_OPEN: usize = 8;
+/// As many may be open for a forwarded peer to add one: a hostile host must leave room for the questions of this one.
+const MOST_FOR_FORWARDED: usize = 6;
 /// So many places that people have registered are remembered: when the last terminal is closed there is the one before.
 const MOST_REGISTERED: usize = 8;
 
@@ -88,9 +90,10 @@ impl Questions {
     }
 
     /// Takes a place on the list.
-    pub(super) fn begin(&self, text: &Arc<str>) -> Result<Begun<'_>, Unanswered> {
+    pub(super) fn begin(&self, text: &Arc<str>, forwarded: bool) -> Result<Begun<'_>, Unanswered> {
+        let most = if forwarded { MOST_FOR_FORWARDED } else { MOST_OPEN };
         let mut inner = self.inner();
-        if inner.open.len() >= MOST_OPEN {
+        if inner.open.len() >= most {
             return Err(Unanswered::TooMany);
         }
         // Four thousand million questions are never asked.

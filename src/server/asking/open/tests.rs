@@ -6,11 +6,11 @@ use super::*;
 fn eight_are_open_and_no_number_comes_again() {
     let questions = Questions::default();
     let text: Arc<str> = "?".into();
-    let mut begun: Vec<_> = (0..MOST_OPEN).map(|_| questions.begin(&text).ok().unwrap()).collect();
-    assert!(matches!(questions.begin(&text), Err(Unanswered::TooMany)));
+    let mut begun: Vec<_> = (0..MOST_OPEN).map(|_| questions.begin(&text, false).ok().unwrap()).collect();
+    assert!(matches!(questions.begin(&text, false), Err(Unanswered::TooMany)));
     begun.remove(3);
-    assert_eq!(questions.begin(&text).ok().unwrap().number, 9);
-    assert_eq!(questions.begin(&text).ok().unwrap().number, 10);
+    assert_eq!(questions.begin(&text, false).ok().unwrap().number, 9);
+    assert_eq!(questions.begin(&text, false).ok().unwrap().number, 10);
     drop(begun);
     assert_eq!(questions.list(), []);
 }
@@ -19,7 +19,8 @@ fn eight_are_open_and_no_number_comes_again() {
 fn an_answer_reaches_the_question_that_it_names() {
     let questions = Questions::default();
     let text: Arc<str> = "?".into();
-    let (dialog, terminal) = (questions.begin(&text).ok().unwrap(), questions.begin(&text).ok().unwrap());
+    let (dialog, terminal) =
+        (questions.begin(&text, false).ok().unwrap(), questions.begin(&text, false).ok().unwrap());
     dialog.shown_at("display :0".to_owned());
     assert!(questions.answer(dialog.number, true).unwrap_err().contains("display :0"));
     let mut answer = terminal.answer();
@@ -48,12 +49,12 @@ fn the_last_registration_is_the_first_and_all_survive_a_handover() {
         names(&questions)[..3],
         ["/dev/pts/9", "/dev/pts/11", "/dev/pts/10"].map(std::path::PathBuf::from)
     );
-    drop(questions.begin(&"?".into()));
+    drop(questions.begin(&"?".into(), false));
     let mut saved = Vec::new();
     questions.save(&mut saved);
     let mut reader = Reader::new(&saved);
     let loaded = Questions::load(&mut reader).unwrap();
     reader.end().unwrap();
     assert_eq!(names(&loaded), names(&questions));
-    assert_eq!(loaded.begin(&"?".into()).ok().unwrap().number, 2);
+    assert_eq!(loaded.begin(&"?".into(), false).ok().unwrap().number, 2);
 }
