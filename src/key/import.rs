@@ -239,4 +239,4 @@ fn import_composite(
 
 #[cfg(test)]
 #[path = "import/tests.rs"]
-mod tests;
+pub(in crate::key) mod tests;

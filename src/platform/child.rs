@@ -34,11 +34,7 @@ impl Helper {
     /// # Errors
     /// The system's, where it cannot be run.
     pub fn spawn(command: &mut Command) -> io::Result<Self> {
-        for (name, _) in std::env::vars_os().filter(|(name, _)| handover::is_dangerous(name)) {
-            command.env_remove(name);
-        }
-        command.env_remove("NOTIFY_SOCKET").process_group(0);
-        unix::default_signals(command);
+        prepare(command);
         let child = command.spawn()?;
         let life = Life::of(child.id());
         Ok(Self { child, life, reaped: false })
@@ -99,6 +95,16 @@ impl Helper {
     fn group(&self) -> Result<Pid, TryFromIntError> {
         i32::try_from(self.child.id()).map(Pid::from_raw)
     }
+}
+
+/// Has a program run as every one that the agent starts for itself: in a group of its own, with default signals, and
+/// without what would make it load foreign code or take itself for the service.
+pub(super) fn prepare(command: &mut Command) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| handover::is_dangerous(name)) {
+        command.env_remove(name);
+    }
+    command.env_remove("NOTIFY_SOCKET").process_group(0);
+    unix::default_signals(command);
 }
 
 impl Drop for Helper {

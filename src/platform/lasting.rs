@@ -27,7 +27,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::life::Life;
-use super::{executable, handover, harden, process, unix};
+use super::{child, executable, harden, process, unix};
 use crate::control::State;
 
 /// The program that this process runs, also where its file is gone or replaced.
@@ -67,13 +67,9 @@ impl Lasting {
             Err(_) => THIS_PROGRAM.to_owned(),
         };
         let mut command = Command::new(path);
-        command.arg0(NAME).args(arguments).process_group(0);
-        for (name, _) in std::env::vars_os().filter(|(name, _)| handover::is_dangerous(name)) {
-            command.env_remove(name);
-        }
-        command.env_remove("NOTIFY_SOCKET").current_dir("/");
+        command.arg0(NAME).args(arguments).current_dir("/");
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
-        unix::default_signals(&mut command);
+        child::prepare(&mut command);
         // Not waited for by the library: after a handover it could not be.
         let pid = command.spawn()?.id();
         let pid_number = i32::try_from(pid).map_err(io::Error::other)?;

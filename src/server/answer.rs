@@ -71,21 +71,23 @@ async fn sign(
     let Request::Sign { data, .. } = *request else { return Reply::Failure };
     let key = permit.fingerprint().to_owned();
     let signed = match permit.means() {
-        Means::Here(Cost::Small) => Ok(permit.sign(&shared.vault, data)),
+        Means::Here(Cost::Small) => permit.sign(&shared.vault, data).map_err(Refusal::Sign),
         Means::Here(Cost::Large | Cost::Huge) => {
             let (vault, data) = (Arc::clone(&shared.vault), data.to_vec());
-            spawn_blocking(move || permit.sign(&vault, &data)).await
+            match spawn_blocking(move || permit.sign(&vault, &data)).await {
+                Ok(signed) => signed.map_err(Refusal::Sign),
+                Err(_) => return Reply::Failure,
+            }
         }
-        Means::Sk => return sk::sign(shared, client, session, permit, data).await,
-        Means::Token => return token::sign(shared, client, session, &permit, data).await,
+        Means::Sk => sk::sign(shared, client, &permit, data).await,
+        Means::Token => token::sign(shared, client, &permit, data).await,
     };
     match signed {
-        Ok(Ok(signature)) => {
+        Ok(signature) => {
             tracing::info!(peer = %session, %key, "signed");
             Reply::Signature(signature)
         }
-        Ok(Err(error)) => shared.agent().note(session, Refusal::Sign(error)),
-        Err(_) => Reply::Failure,
+        Err(refusal) => shared.agent().note(session, refusal),
     }
 }
 

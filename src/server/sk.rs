@@ -14,9 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard, Semaphore, SemaphorePermit};
 
 use super::{Client, Shared, asking};
-use crate::agent::{Permit, Refusal, Session};
+use crate::agent::{Permit, Refusal};
 use crate::key::{Provider, Sk, SkFailure};
-use crate::message::Reply;
 use crate::message::sk_helper::{SkError, read_answer};
 use crate::platform::{clock, sk_helper};
 
@@ -57,31 +56,26 @@ impl Turns {
 }
 
 /// Has a token sign `data`, as long as its client waits and the permit holds.
+///
+/// # Errors
+/// Any other end of it.
 pub(super) async fn sign(
     shared: &Arc<Shared>,
     client: &Client<'_>,
-    session: &Session,
-    permit: Permit,
+    permit: &Permit,
     data: &[u8],
-) -> Reply {
+) -> Result<Vec<u8>, Refusal> {
     let signed = tokio::select! {
         biased;
         () = client.gone() => Err(SkFailure::Gone.into()),
         () = shared.restart.has_begun() => Err(SkFailure::Restarting.into()),
-        refusal = revoked(shared, &permit) => Err(refusal.into()),
-        signed = signature(shared, client, &permit, data) => signed,
+        refusal = revoked(shared, permit) => Err(refusal.into()),
+        signed = signature(shared, client, permit, data) => signed,
     };
-    let key = permit.fingerprint();
-    match signed {
-        Ok(signature) => {
-            tracing::info!(peer = %session, %key, "signed");
-            Reply::Signature(signature)
-        }
-        Err(End::Refused(refusal)) => shared.agent().note(session, refusal),
-        Err(End::Failed(failure)) => {
-            shared.agent().note(session, Refusal::Sk { key: key.to_owned(), failure })
-        }
-    }
+    signed.map_err(|end| match end {
+        End::Refused(refusal) => refusal,
+        End::Failed(failure) => Refusal::Sk { key: permit.fingerprint().to_owned(), failure },
+    })
 }
 
 /// Returns when the permit holds no more: after a lock, or the key's end.

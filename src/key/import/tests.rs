@@ -7,12 +7,12 @@ use crate::vault::Wish;
 use aws_lc_rs::encoding::AsBigEndian;
 use aws_lc_rs::signature::KeyPair;
 
-/// A certificate for a P-256 key, by an authority of no type that could be verified.
-fn certificate(curve: &[u8], point: &[u8]) -> Vec<u8> {
+/// A certificate of that type for a key, by an authority of no type that could be verified.
+pub(in crate::key) fn unverified(certificate_type: &str, public: &[&[u8]]) -> Vec<u8> {
     let mut blob = Vec::new();
-    for field in [&b"ecdsa-sha2-nistp256-cert-v01@openssh.com"[..], b"nonce", curve, point] {
-        put_string(&mut blob, field);
-    }
+    put_string(&mut blob, certificate_type.as_bytes());
+    put_string(&mut blob, b"nonce");
+    public.iter().for_each(|field| put_string(&mut blob, field));
     blob.extend([0; 8]);
     put_u32(&mut blob, 1);
     (0..2).for_each(|_| put_string(&mut blob, b""));
@@ -21,6 +21,10 @@ fn certificate(curve: &[u8], point: &[u8]) -> Vec<u8> {
     put_string(&mut blob, b"\0\0\0\x04none");
     put_string(&mut blob, b"\0\0\0\x04none\0\0\0\0");
     blob
+}
+
+fn certificate(curve: &[u8], point: &[u8]) -> Vec<u8> {
+    unverified("ecdsa-sha2-nistp256-cert-v01@openssh.com", &[curve, point])
 }
 
 #[test]

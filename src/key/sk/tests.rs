@@ -1,8 +1,9 @@
 //! Keys of a token that the tests play, from their import to the next program.
 
+use super::super::import::tests::unverified;
 use super::super::{Imported, Key, Means, import};
 use super::*;
-use crate::message::{PrivateKey, put_u32};
+use crate::message::PrivateKey;
 use crate::vault::Wish;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
@@ -53,20 +54,8 @@ fn each_field_is_checked() {
     }
 }
 
-/// A certificate for a token's key, by an authority of no type that could be verified.
 fn certificate(kind: SkKind, public: &[&[u8]]) -> Vec<u8> {
-    let mut blob = Vec::new();
-    put_string(&mut blob, kind.certificate_type().as_bytes());
-    put_string(&mut blob, b"nonce");
-    public.iter().for_each(|field| put_string(&mut blob, field));
-    blob.extend([0; 8]);
-    put_u32(&mut blob, 1);
-    (0..2).for_each(|_| put_string(&mut blob, b""));
-    blob.extend([0; 16]);
-    (0..3).for_each(|_| put_string(&mut blob, b""));
-    put_string(&mut blob, b"\0\0\0\x04none");
-    put_string(&mut blob, b"\0\0\0\x04none\0\0\0\0");
-    blob
+    unverified(kind.certificate_type(), public)
 }
 
 #[test]

@@ -5,32 +5,26 @@ use std::sync::Arc;
 
 use super::process::{ProcessError, SIGN_LIMIT};
 use super::refusal;
-use crate::agent::{Permit, Refusal, Session};
+use crate::agent::{Permit, Refusal};
 use crate::key::rsa_signature_name;
-use crate::message::Reply;
 use crate::platform::clock;
 use crate::server::{Client, Shared, asking};
 use crate::token::{Answer, Failure, Hash, Kind, Order};
 use crate::vault::SecretBuf;
 
-/// Answers a request to sign with a key on a token.
+/// Has the process of a token's provider sign `data`, as long as the client waits.
+///
+/// # Errors
+/// Any other end of it.
 pub(in crate::server) async fn sign(
     shared: &Arc<Shared>,
     client: &Client<'_>,
-    session: &Session,
     permit: &Permit,
     data: &[u8],
-) -> Reply {
-    let signed = tokio::select! {
+) -> Result<Vec<u8>, Refusal> {
+    tokio::select! {
         signed = try_sign(shared, client, permit, data) => signed,
         () = client.gone() => Err(Refusal::HungUp),
-    };
-    match signed {
-        Ok(signature) => {
-            tracing::info!(peer = %session, key = %permit.fingerprint(), "signed");
-            Reply::Signature(signature)
-        }
-        Err(refusal) => shared.agent().note(session, refusal),
     }
 }
 
