@@ -163,17 +163,9 @@ async fn unless_ended<T>(
 
 /// Returns when a question has come to its end without an answer.
 async fn end(shared: &Shared, client: &Client<'_>, holds: impl Fn() -> bool) -> Unanswered {
-    let mut changes = shared.questions.changes();
-    let pointless = async {
-        while holds() {
-            if changes.changed().await.is_err() {
-                return;
-            }
-        }
-    };
     tokio::select! {
         biased;
-        () = pointless => Unanswered::Pointless,
+        () = shared.questions.until(|| (!holds()).then_some(())) => Unanswered::Pointless,
         () = client.gone() => Unanswered::HungUp,
         () = shared.restart.has_begun() => Unanswered::Handover,
         () = tokio::time::sleep(MOST_TIME) => Unanswered::Late,

@@ -80,15 +80,7 @@ pub(super) async fn sign(
 
 /// Returns when the permit holds no more: after a lock, or the key's end.
 async fn revoked(shared: &Shared, permit: &Permit) -> Refusal {
-    let mut changes = shared.questions.changes();
-    loop {
-        if let Err(refusal) = shared.agent().still_permits(permit, clock::now()) {
-            return refusal;
-        }
-        if changes.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
+    shared.questions.until(|| shared.agent().still_permits(permit, clock::now()).err()).await
 }
 
 /// Why there is no signature.

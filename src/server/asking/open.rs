@@ -84,9 +84,16 @@ impl Questions {
         self.changed.send_replace(());
     }
 
-    /// Learns from now on when to look again.
-    pub(in crate::server) fn changes(&self) -> watch::Receiver<()> {
-        self.changed.subscribe()
+    /// Returns what `over` gives, which is asked now and whenever keys or the lock may have changed.
+    pub(in crate::server) async fn until<T>(&self, over: impl Fn() -> Option<T>) -> T {
+        let mut changes = self.changed.subscribe();
+        loop {
+            if let Some(end) = over() {
+                return end;
+            }
+            // No error: what tells of changes is our own, and lives as long as this waits.
+            let _ = changes.changed().await;
+        }
     }
 
     /// Takes a place on the list.
