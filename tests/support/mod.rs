@@ -144,9 +144,11 @@ impl Drop for Agent {
     }
 }
 
-/// The path of the program under test.
+/// The program under test: the one that was built with the tests, or the one that `MYAGENT_TEST_PROGRAM` names (an
+/// optimised build, or one in which a measure was broken on purpose).
 pub fn myagent() -> PathBuf {
-    PathBuf::from(env!("CARGO_BIN_EXE_myagent"))
+    std::env::var_os("MYAGENT_TEST_PROGRAM")
+        .map_or_else(|| env!("CARGO_BIN_EXE_myagent").into(), PathBuf::from)
 }
 
 /// A copy of the program, which a restart may trust: it is in no directory of another user's. Made by a program, since
