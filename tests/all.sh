@@ -29,6 +29,8 @@ everything() {
     stage 'left by the user' nothing_left
     stage 'tests as root' tests_as_root
     stage scenarios scenarios
+    stage closed closed
+    stage mutants mutants
     stage regress regress
     stage 'debian 13' debian_13
     stage logins logins
@@ -220,8 +222,21 @@ in_copy() {
     as root "$copy/tests/run" "$1"
 }
 
+# What a look at the memory finds, and what an agent bears, in the program as it is shipped: the README's first command
+# built it. An optimised build leaves other traces than one that is not.
+closed() {
+    cd -- "$copy"
+    as root env MYAGENT_TEST_PROGRAM="$work/target/release/myagent" \
+        cargo test --locked --no-fail-fast --test secrets --test soak -- --include-ignored --nocapture --test-threads 2
+}
+
+# Whether the tests that answer for a measure see it broken.
+mutants() {
+    as root "$copy/tests/mutants/run"
+}
+
 tests_as_root() {
-    (cd -- "$copy" && as root cargo test --locked --no-fail-fast -- --include-ignored) 2>&1 |
+    (cd -- "$copy" && as root env MYAGENT_SOAK_SECONDS=5 cargo test --locked --no-fail-fast -- --include-ignored) 2>&1 |
         tee "$scratch/root.log"
 }
 
