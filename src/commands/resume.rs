@@ -9,7 +9,7 @@ use super::{print, serve};
 use crate::cli;
 use crate::error::Error;
 use crate::platform::handover::{self, PASSAGE};
-use crate::platform::{self, activation, lasting, process};
+use crate::platform::{activation, harden, lasting, process};
 use crate::server::state::{self, DESCRIPTORS, Head};
 use crate::server::{self, Config, Mode, Sockets};
 use crate::vault::Passage;
@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 pub(super) fn run(options: &cli::Resume) -> Result<(), Error> {
     // After the execution of a descriptor the kernel names the process after that.
     let _ = nix::sys::prctl::set_name(c"myagent");
-    let mut measures = platform::harden();
+    let mut measures = harden::harden_again();
     let inherited = handover::inherited(&options.descriptors)
         .map_err(|error| Error::io("take the descriptors of a predecessor", error))?;
     measures.push(process::close_inherited(&inherited.iter().map(AsFd::as_fd).collect::<Vec<_>>()));
@@ -43,6 +43,8 @@ pub(super) fn run(options: &cli::Resume) -> Result<(), Error> {
         });
     }
     let ((head, vault, agent), (sockets, lock)) = taken.map_err(Error::Refused)?;
+    // Before there is a thread, and never in the one that is only tried out.
+    measures.push(if head.calls_refused { harden::calls_are_refused() } else { harden::refuse_calls() });
     lasting::reap_strays();
     let log = head.places.log.as_ref().filter(|_| head.mode == Mode::Daemon);
     let _log = match log {

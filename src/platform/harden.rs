@@ -1,21 +1,32 @@
 //! What the agent's process does to close itself before it reads the first byte.
 //!
 //! Guarantees that every measure is tried and reported, and that none that fails keeps the agent from starting.
-//! Must run in the agent's own process only, after all forks: a program run under an agent keeps its caller's
-//! limits, umask and privileges.
+//! Must run in the agent's own process only, after all forks and before any thread: a program run under an agent keeps
+//! its caller's limits, umask, privileges and system calls.
 #![forbid(unsafe_code)]
 
+use std::fmt::Display;
+
 use crate::control::{Measure, State};
-use nix::errno::Errno;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::{Mode, umask};
 
 /// The measure that keeps other processes of the user out.
 pub(super) const NOT_DUMPABLE: &str = "not dumpable";
+/// The measure that is taken once in a process' life.
+const SYSTEM_CALLS: &str = "system calls";
 
-/// Applies every measure to this process.
+/// Applies every measure to this process, which has just become an agent.
 #[must_use]
 pub fn harden() -> Vec<Measure> {
+    let mut measures = harden_again();
+    measures.push(refuse_calls());
+    measures
+}
+
+/// Applies every measure that does not come down from the program which has run this one.
+#[must_use]
+pub fn harden_again() -> Vec<Measure> {
     let mut measures = Vec::new();
     #[cfg(target_os = "linux")]
     {
@@ -27,13 +38,39 @@ pub fn harden() -> Vec<Measure> {
     measures.push(measure("no core dumps", "core limit 0", setrlimit(Resource::RLIMIT_CORE, 0, 0)));
     // Not 0177: our own directories need the x bit. The sockets have 0600 from before they have a name.
     umask(Mode::from_bits_truncate(0o077));
-    measures.push(measure("umask", "0077, its files are the owner's alone", Ok(())));
+    measures.push(measure("umask", "0077, its files are the owner's alone", Ok::<_, String>(())));
     measures
+}
+
+/// Whether the system calls are among what these measures close.
+#[must_use]
+pub fn are_calls_refused(measures: &[Measure]) -> bool {
+    measures.iter().any(|measure| measure.name == SYSTEM_CALLS && measure.state == State::On)
+}
+
+/// The measure where an earlier program of this process took it: it holds for ever.
+#[must_use]
+pub fn calls_are_refused() -> Measure {
+    refused_calls(Ok::<_, String>(()))
+}
+
+/// Takes the measure, for the rest of this process' life.
+#[must_use]
+pub fn refuse_calls() -> Measure {
+    #[cfg(target_os = "linux")]
+    let done = super::seccomp::close_agent();
+    #[cfg(not(target_os = "linux"))]
+    let done = Err("this system has none of Linux' filters");
+    refused_calls(done)
+}
+
+fn refused_calls(result: Result<(), impl Display>) -> Measure {
+    measure(SYSTEM_CALLS, "what it has no use for is refused to it and to all it runs", result)
 }
 
 /// A measure that is on, or refused with what the system said.
 #[must_use]
-pub fn measure(name: &str, detail: &str, result: Result<(), Errno>) -> Measure {
+pub fn measure(name: &str, detail: &str, result: Result<(), impl Display>) -> Measure {
     let (state, detail) = match result {
         Ok(()) => (State::On, detail.to_owned()),
         Err(error) => (State::Refused, error.to_string()),

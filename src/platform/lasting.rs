@@ -26,8 +26,10 @@ use nix::sys::socket::{SockType, getsockopt, sockopt};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
+use super::harden::{self, harden_again};
 use super::life::Life;
-use super::{child, executable, harden, process, unix};
+use super::seccomp::{self, Unfiltered};
+use super::{child, executable, process, unix};
 use crate::control::State;
 
 /// The program that this process runs, also where its file is gone or replaced.
@@ -171,7 +173,8 @@ pub fn reap_strays() {
 pub fn inside() -> io::Result<UnixStream> {
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_name(c"myagent-token");
-    let measures = harden();
+    // The agent's refused calls are refused here too: they come down to all that it runs.
+    let measures = harden_again();
     process::reset_signals();
     unix::restore_sigpipe();
     let open =
@@ -194,6 +197,15 @@ pub fn inside() -> io::Result<UnixStream> {
         unix::exit_now(0)
     })?;
     Ok(socket)
+}
+
+/// In such a process, once what it is there for is loaded: refuses everything to it, in all threads, that a signature
+/// does not need. It starts nothing more, and reaches no other process.
+///
+/// # Errors
+/// Why it could not; nothing has changed then.
+pub fn confine() -> Result<(), Unfiltered> {
+    seccomp::close_provider()
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub mod login;
 pub mod paths;
 pub mod process;
 pub mod program;
+#[cfg(target_os = "linux")]
+pub mod seccomp;
 pub mod signals;
 pub mod sk_helper;
 pub mod socket;

@@ -95,7 +95,7 @@ fn status(shared: &Shared, asking: Asking) -> Status {
         failed_unlocks: agent.failed_unlocks(),
         connections: shared.connections.load(Ordering::Relaxed),
         keys: agent.identities().map(|identity| key_status(identity, now)).collect(),
-        measures: shared.config.measures.clone(),
+        measures: shared.config.measures.iter().cloned().chain(shared.tokens.confinement()).collect(),
         log: places.log.as_ref().map(|path| path.display().to_string()),
         refusals: agent.refusals().iter().map(str::to_owned).collect(),
         program: shared.config.program.path.display().to_string(),

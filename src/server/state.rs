@@ -22,12 +22,13 @@ use crate::agent::Agent;
 use crate::message::{DecodeError, Reader, put_string, put_u32, put_u64};
 use crate::platform::BoundSocket;
 use crate::platform::executable::Program;
+use crate::platform::harden::are_calls_refused;
 use crate::platform::lock::InstanceLock;
 use crate::platform::paths::Places;
 use crate::vault::{Passage, Vault, VaultError, Wish};
 
 /// Version of the encoding: it grows with every change to it, the agent's and the keys' included.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 const MAGIC: &[u8; 8] = b"myagent\n";
 
@@ -45,6 +46,8 @@ pub struct Head {
     pub mode: Mode,
     /// Which memory is to hold its secrets: asked before its first secret memory existed.
     pub secret_memory: Wish,
+    /// This process' life long the kernel refuses it the calls that it has no use for.
+    pub calls_refused: bool,
     /// How much it logs.
     pub level: LevelFilter,
     /// The program that it was started as.
@@ -75,6 +78,7 @@ impl Shared {
         out.push(u8::from(config.program.trust_own));
         out.push(config.mode as u8);
         out.push(u8::from(config.secret_memory == Wish::Memfd));
+        out.push(u8::from(are_calls_refused(&config.measures)));
         put_string(&mut out, config.level.to_string().as_bytes());
         put_u64(&mut out, self.started.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()));
         put_u32(&mut out, self.handovers.saturating_add(1));
@@ -118,6 +122,7 @@ impl Head {
             move |mode| *mode as u8 == number
         });
         let secret_memory = if reader.bool()? { Wish::Memfd } else { Wish::Locked };
+        let calls_refused = reader.bool()?;
         let level = reader.text()?.parse().map_err(|_| DecodeError::Invalid("unknown log level"))?;
         let started = UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX).min(reader.u64()?));
         let handovers = reader.u32()?;
@@ -131,6 +136,7 @@ impl Head {
             lock,
             mode: mode.ok_or(DecodeError::Invalid("unknown mode"))?,
             secret_memory,
+            calls_refused,
             level,
             program: Program { path: program, trust_own },
             started,

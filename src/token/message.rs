@@ -9,7 +9,7 @@ use crate::message::{DecodeError, Reader, put_string, put_u32};
 use crate::vault::SecretBuf;
 
 /// Version of the messages below.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What a greeting begins with.
 const MAGIC: &[u8] = b"myagent token\n";
@@ -103,6 +103,8 @@ pub enum Answer {
         keys: Vec<Found>,
         /// What was left out, and why.
         notes: Vec<String>,
+        /// Why the process could not close itself further; nothing where it could.
+        unconfined: Option<String>,
     },
     /// To [`Order::Sign`]: a signature blob.
     Signature(Vec<u8>),
@@ -196,7 +198,7 @@ impl Answer {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         match self {
-            Self::Keys { keys, notes } => {
+            Self::Keys { keys, notes, unconfined } => {
                 out.push(KEYS);
                 put_u32(&mut out, u32::try_from(keys.len()).unwrap_or(u32::MAX));
                 for key in keys {
@@ -205,6 +207,7 @@ impl Answer {
                 }
                 put_u32(&mut out, u32::try_from(notes.len()).unwrap_or(u32::MAX));
                 notes.iter().for_each(|note| put_string(&mut out, note.as_bytes()));
+                put_string(&mut out, unconfined.as_deref().unwrap_or_default().as_bytes());
             }
             Self::Signature(blob) => {
                 out.push(SIGNATURE);
@@ -230,6 +233,7 @@ impl Answer {
                     Ok(Found { public: reader.string()?.into(), label: reader.string()?.into() })
                 })?,
                 notes: list(&mut reader, |reader| reader.string().map(text))?,
+                unconfined: Some(text(reader.string()?)).filter(|reason| !reason.is_empty()),
             },
             SIGNATURE => Self::Signature(reader.string()?.into()),
             FAILED => {
@@ -306,8 +310,9 @@ mod tests {
         fn answers_come_out_as_they_went_in(public: Vec<u8>, label: Vec<u8>, note in "[a-z ]*", cut: usize) {
             let keys = vec![Found { public: public.clone(), label }];
             let failed = Failure { kind: Kind::PinNeeded, text: note.clone() };
+            let unconfined = Some(note.clone()).filter(|reason| !reason.is_empty());
             for answer in [
-                Answer::Keys { keys, notes: vec![note] },
+                Answer::Keys { keys, notes: vec![note], unconfined },
                 Answer::Signature(public),
                 Answer::Failed(failed),
             ] {

@@ -2,7 +2,8 @@
 //! of the socket closes.
 //!
 //! Guarantees: nothing foreign is loaded before the process is closed to others; the provider finds neither the agent's
-//! descriptors nor its terminal; one process loads one provider, once.
+//! descriptors nor its terminal; one process loads one provider, once, and closes itself further before anybody hears
+//! which keys that has.
 #![forbid(unsafe_code)]
 
 use std::ffi::OsStr;
@@ -16,6 +17,7 @@ use super::module::{Findings, Module, other};
 use super::sign::Wanted;
 use crate::error::Error;
 use crate::platform::lasting;
+use crate::platform::seccomp::Unfiltered;
 use crate::vault::{SecretBuf, Vault, Wish, scrubbed};
 
 /// Serves the agent that has started this process.
@@ -43,14 +45,27 @@ fn obey(order: &Order<'_>, module: &mut Option<Module>) -> Result<Answer, Failur
         (Order::Load { provider, pin }, slot @ None) => {
             let (loaded, Findings { keys, notes }) =
                 Module::load(Path::new(OsStr::from_bytes(provider)), pin)?;
+            let unconfined = confine()?;
             *slot = Some(loaded);
-            Ok(Answer::Keys { keys, notes })
+            Ok(Answer::Keys { keys, notes, unconfined })
         }
         (&Order::Sign { public, hash, data, pin }, Some(module)) => {
             module.sign(&Wanted { public, hash, data, pin }).map(Answer::Signature)
         }
         (Order::Load { .. }, Some(_)) => Err(other("the provider is loaded already")),
         (Order::Sign { .. }, None) => Err(other("no provider is loaded")),
+    }
+}
+
+/// Closes the process further, now that the provider has started what it needs; gives why the system does not.
+///
+/// Where that refuses, the keys are usable all the same, and `status` tells: without them a person with such a kernel would
+/// go back to an agent that has no process for a provider at all. A provider that stands in the way itself is not used.
+fn confine() -> Result<Option<String>, Failure> {
+    match lasting::confine() {
+        Ok(()) => Ok(None),
+        Err(Unfiltered::Thread(_)) => Err(other("one of its threads cannot be confined")),
+        Err(reason) => Ok(Some(reason.to_string())),
     }
 }
 

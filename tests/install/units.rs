@@ -68,7 +68,7 @@ const SERVICE: [&str; 11] = [
     "Restart=on-failure",
     "RestartPreventExitStatus=1 3",
     "StartLimitIntervalSec=0",
-    "SystemCallFilter=@system-service memfd_secret",
+    "SystemCallFilter=@system-service memfd_secret seccomp",
     "SystemCallErrorNumber=EPERM",
     "NoNewPrivileges=yes",
 ];

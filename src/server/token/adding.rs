@@ -80,7 +80,10 @@ async fn look(
     let order = Order::Load { provider: path, pin };
     let (keys, mut notes) =
         match process.ask(turn, &shared.vault, &order, LOAD_LIMIT).await.map_err(failed)? {
-            Answer::Keys { keys, notes } => (keys, notes),
+            Answer::Keys { keys, notes, unconfined } => {
+                unconfined.into_iter().for_each(|reason| process.note_unconfined(reason));
+                (keys, notes)
+            }
             Answer::Failed(Failure { text, .. }) => return Err(refusal(path, text)),
             Answer::Signature(_) => return Err(refusal(path, "it gave no keys".to_owned())),
         };

@@ -9,8 +9,8 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -66,6 +66,8 @@ pub(in crate::server) struct Process {
     failed: AtomicBool,
     /// A token of its was taken out or logged out.
     logged_out: AtomicBool,
+    /// Why it could not close itself further when it had its provider; nothing where it could.
+    unconfined: OnceLock<String>,
 }
 
 /// The right to have the next order done.
@@ -80,6 +82,8 @@ pub(in crate::server) struct Saved {
     pub(super) version: u32,
     pub(super) usable: bool,
     pub(super) logged_out: bool,
+    /// Empty where it is confined.
+    pub(super) unconfined: String,
 }
 
 impl Process {
@@ -112,6 +116,7 @@ impl Process {
             busy: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             logged_out: AtomicBool::new(false),
+            unconfined: OnceLock::new(),
         }))
     }
 
@@ -125,6 +130,9 @@ impl Process {
         }
         let process = Self::over(saved.id, saved.provider, child, socket.into()).map_err(|_| None)?;
         process.logged_out.store(saved.logged_out, Ordering::Release);
+        if !saved.unconfined.is_empty() {
+            process.note_unconfined(saved.unconfined);
+        }
         Ok(process)
     }
 
@@ -137,6 +145,7 @@ impl Process {
             version: VERSION,
             usable: self.runs() && !self.busy.load(Ordering::Acquire),
             logged_out: self.logged_out.load(Ordering::Acquire),
+            unconfined: self.unconfined().unwrap_or_default().to_owned(),
         }
     }
 
@@ -166,6 +175,16 @@ impl Process {
     /// A token of its was found to be logged out. Those of its other tokens are usable still.
     pub(super) fn note_logged_out(&self) {
         self.logged_out.store(true, Ordering::Release);
+    }
+
+    /// It could not close itself further.
+    pub(super) fn note_unconfined(&self, reason: String) {
+        let _ = self.unconfined.set(reason);
+    }
+
+    /// Why it could not, where that is so.
+    pub(super) fn unconfined(&self) -> Option<&str> {
+        self.unconfined.get().map(String::as_str)
     }
 
     /// Ends it.

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::process::{Process, Saved};
+use crate::control::Measure;
 use crate::message::{DecodeError, Reader, put_string, put_u32, put_u64};
+use crate::platform::harden::measure;
 use crate::platform::lasting::Lasting;
 
 /// Most processes at once: more than anybody has tokens.
@@ -90,6 +92,16 @@ impl Processes {
         }
     }
 
+    /// How they are closed, where there are any: the reason of one that is not says it for all.
+    pub(in crate::server) fn confinement(&self) -> Option<Measure> {
+        let all = self.all();
+        let open = all.values().find_map(|process| {
+            Some(format!("{}: {}", process.provider.escape_ascii(), process.unconfined()?))
+        });
+        let detail = "a provider starts nothing more and signals nobody";
+        (!all.is_empty()).then(|| measure("providers", detail, open.map_or(Ok(()), Err)))
+    }
+
     /// All of them, in the order of [`Processes::save`].
     pub(in crate::server) fn handed(&self) -> Vec<Arc<Process>> {
         self.all().values().cloned().collect()
@@ -100,12 +112,13 @@ impl Processes {
         put_u64(out, self.last.load(Ordering::Relaxed));
         put_u32(out, u32::try_from(handed.len()).unwrap_or(u32::MAX));
         for saved in handed.iter().map(|process| process.saved()) {
-            let Saved { id, provider, pid, version, usable, logged_out } = saved;
+            let Saved { id, provider, pid, version, usable, logged_out, unconfined } = saved;
             put_u64(out, id);
             put_string(out, &provider);
             put_u32(out, pid.unsigned_abs());
             put_u32(out, version);
             out.extend([u8::from(usable), u8::from(logged_out)]);
+            put_string(out, unconfined.as_bytes());
         }
     }
 }
@@ -136,6 +149,7 @@ impl SavedProcesses {
                 version: reader.u32()?,
                 usable: reader.bool()?,
                 logged_out: reader.bool()?,
+                unconfined: reader.text()?.to_owned(),
             })
         };
         let all = (0..count).map(|_| one()).collect::<Result<_, _>>()?;
@@ -193,6 +207,7 @@ mod tests {
         put_string(&mut one, b"/p");
         [1, 1].into_iter().for_each(|number| put_u32(&mut one, number));
         one.extend([1, 0]);
+        put_string(&mut one, b"no");
         let saved = SavedProcesses::load(&mut Reader::new(&one)).unwrap();
         assert_eq!(saved.sockets(), 1);
         for cut in 0..one.len() {
