@@ -266,8 +266,9 @@ fn close_range(first: RawFd, last: RawFd, keep: &[BorrowedFd<'_>]) -> nix::Resul
     }
     // Linux before 5.9, or a sandbox that does not know the call.
     let listed = std::fs::read_dir("/dev/fd").map_err(|_| Errno::ENOSYS)?;
-    let open: Vec<RawFd> =
-        listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    let names = listed.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>();
+    let names = names.map_err(|_| Errno::ENOSYS)?;
+    let open: Vec<RawFd> = names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect();
     for fd in open.into_iter().filter(|fd| (first..=last).contains(fd)) {
         if !keep.iter().any(|kept| kept.as_raw_fd() == fd) {
             unix::close(fd);
