@@ -22,4 +22,5 @@ mod lists;
 mod modes;
 mod person;
 mod process;
+mod provider;
 mod refused;
