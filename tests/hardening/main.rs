@@ -20,6 +20,7 @@ mod attempts;
 mod calls;
 mod lists;
 mod modes;
+mod others;
 mod person;
 mod process;
 mod provider;
