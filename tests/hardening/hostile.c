@@ -155,6 +155,7 @@ static void do_what_is_usual(const char *when)
 {
     int ends[2], fd = open(REPORT ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    void *code;
 
     signal(SIGUSR1, hear);
     heard = 0;
@@ -165,11 +166,13 @@ static void do_what_is_usual(const char *when)
     tell(when, "own-limit", prlimit(getpid(), RLIMIT_NOFILE, 0, &(struct rlimit){0}));
     tell(when, "socket", opened(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)));
     tell(when, "network", opened(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
-    tell(when, "nonblocking", socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) ? -1 : fcntl(ends[0], F_SETFL, O_NONBLOCK));
+    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+    tell(when, "nonblocking", fcntl(ends[0], F_SETFL, O_NONBLOCK));
     tell(when, "lock", fcntl(fd, F_SETLK, &lock));
     tell(when, "flock", flock(fd, LOCK_EX | LOCK_NB));
     tell(when, "rename", rename(REPORT ".lock", REPORT ".moved"));
-    tell(when, "memory-to-run", mmap(0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0);
+    code = mmap(0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    tell(when, "memory-to-run", code == MAP_FAILED ? -1 : munmap(code, 4096));
     tell(when, "name", prctl(PR_SET_NAME, "provider", 0, 0, 0));
     close(ends[0]);
     close(ends[1]);

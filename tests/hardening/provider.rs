@@ -109,7 +109,7 @@ fn a_provider_that_is_loaded_can_sign_and_nothing_else() {
         match expected {
             Some(expected) => assert_eq!(*error, expected, "{what}"),
             None => {
-                assert!(*error != Errno::EPERM as i32 && *error != Errno::ENOSYS as i32, "{what}: {error}")
+                assert!(*error != Errno::EPERM as i32 && *error != Errno::ENOSYS as i32, "{what}: {error}");
             }
         }
     }

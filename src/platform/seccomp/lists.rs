@@ -1,7 +1,8 @@
 //! What is refused, and why.
 //!
-//! The agent's list holds for all that it will ever run: programs that ask a person (GTK, Qt), ssh-sk-helper, providers, a later
-//! version of this program. So it names what none of these has a use for, and no more. A provider's list comes on top.
+//! The agent's list holds for all that it will ever run: programs that ask a person (GTK, Qt), ssh-sk-helper,
+//! providers, a later version of this program. So it names what none of these has a use for, and no more. A provider's
+//! list comes on top.
 #![forbid(unsafe_code)]
 
 use libc::c_long;

@@ -1,13 +1,13 @@
-//! Which system calls this process may not make any more: lists of refused ones, as programs that the kernel runs before
-//! each call (seccomp(2)).
+//! Which system calls this process may not make any more: lists of refused ones, as programs that the kernel runs
+//! before each call (seccomp(2)).
 //!
 //! Guarantees: a call of a list is refused by whatever number it can be made, those of other instruction sets included;
 //! what is refused has an error and ends nobody; a call that no list names is not touched.
 //! Must never: be added again after a handover, since layers survive an execution, cost time at each call, and end at a
 //! limit.
-//! Made here and not by a crate (seccompiler 0.5): that one compares whole numbers, so that the calls of x32 pass its lists; it
-//! has one answer for all calls, ends a process that makes a call of a foreign instruction set, and installs by seccomp(2) alone,
-//! which systemd 252 refuses to the units that most are written as.
+//! Made here and not by a crate (seccompiler 0.5): that one compares whole numbers, so that the calls of x32 pass its
+//! lists; it has one answer for all calls, ends a process that makes a call of a foreign instruction set, and installs
+//! by seccomp(2) alone, which systemd 252 refuses to a unit with its usual group of calls.
 #![forbid(unsafe_code)]
 
 mod lists;
@@ -37,7 +37,7 @@ const MACHINE: Option<u32> = None;
 /// high, so that it may be asked for everywhere.
 const X32: u32 = 0x4000_0000;
 
-/// Where the kernel shows the number, the instruction set and the lower halves of the arguments (`struct seccomp_data`).
+/// Where the kernel shows the number, the instruction set and the lower halves of arguments (`struct seccomp_data`).
 const NUMBER: u32 = 0;
 const INSTRUCTION_SET: u32 = 4;
 const ARGUMENTS: [u32; 2] = [16, 24];

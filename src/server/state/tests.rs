@@ -5,6 +5,7 @@ use crate::agent::{FingerprintHash, Moment, Options, Session};
 use crate::control::Registration;
 use crate::message::put_string;
 use crate::platform::display::Surroundings;
+use crate::platform::harden::calls_are_refused;
 use crate::platform::lock::Attempt;
 use crate::server::Config;
 use crate::server::Processes;
@@ -22,8 +23,8 @@ pub(in crate::server) fn shared(directory: &Path, questions: Questions) -> Arc<S
     let lock = Some(lock);
     let program = Program { path: place("p"), trust_own: false };
     let (secret_memory, level, mode) = (Wish::Locked, LevelFilter::OFF, Mode::Service);
-    let config =
-        Config { places, mode, measures: Vec::new(), secret_memory, lock, program, level, ends_with: None };
+    let measures = vec![calls_are_refused()];
+    let config = Config { places, mode, measures, secret_memory, lock, program, level, ends_with: None };
     let sockets = Sockets::bind(&config, None).unwrap();
     let options = Options {
         default_lifetime: Some(Duration::from_secs(9)),
@@ -78,6 +79,7 @@ fn a_state_is_taken_whole_and_unchanged_or_not_at_all() {
     assert_eq!(places(&head.questions), places(&shared.questions));
     assert!(places(&head.questions).contains("/dev/pts/none"));
     assert_eq!((head.handovers, head.places.socket), (1, shared.config.places.socket.clone()));
+    assert!(head.calls_refused);
     // In the same vault: a new one each time would take a minute.
     let take = |bytes: &[u8]| read(bytes, |_| Ok(&*shared.vault)).map(drop);
     assert_eq!(take(&whole), Ok(()));

@@ -6,6 +6,10 @@
 //! Must never: be given a PIN before it has said that it is closed to others.
 #![forbid(unsafe_code)]
 
+mod error;
+
+pub(super) use error::ProcessError;
+
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -33,23 +37,6 @@ pub(super) const SIGN_LIMIT: Duration = Duration::from_secs(60);
 
 /// The command of this program that is such a process.
 const COMMAND: &str = "token";
-
-/// Why a provider's process gave no answer.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ProcessError {
-    /// It could not be started.
-    #[error("its process cannot be started: {0}")]
-    Start(io::Error),
-    /// It is not there any more.
-    #[error("its process has ended; ssh-add -s starts a new one")]
-    Ended,
-    /// It was ended.
-    #[error("it took longer than {} seconds and was ended; ssh-add -s starts a new one", .0.as_secs())]
-    TimedOut(Duration),
-    /// It said what is no answer, and was ended.
-    #[error("it was ended, for its answer cannot be understood; ssh-add -s starts a new one")]
-    Garbled,
-}
 
 /// A provider's process.
 pub(in crate::server) struct Process {

@@ -132,8 +132,10 @@ async fn a_successor_takes_over_what_it_knows() {
     let stage = stage();
     let socket = || stage.process.as_fd().try_clone_to_owned().unwrap();
     stage.process.note_logged_out();
+    stage.process.note_unconfined("why".to_owned());
     let adopted = Process::adopted(stage.process.saved(), socket()).ok().unwrap();
     assert!(adopted.runs() && !adopted.serves());
+    assert_eq!(adopted.unconfined(), Some("why"));
     // The test's process has one child, which has two owners here.
     let unknown = Saved { version: VERSION + 1, ..stage.process.saved() };
     let leaving = Process::adopted(unknown, socket()).err().unwrap().expect("one to wait for");
