@@ -18,7 +18,7 @@ const OTHER_PROCESSES: [c_long; 4] =
     [libc::SYS_ptrace, libc::SYS_process_vm_readv, libc::SYS_process_vm_writev, libc::SYS_pidfd_getfd];
 
 /// Parts of the kernel that most ways into it go through, and those that change it.
-const KERNEL: [c_long; 9] = [
+const KERNEL: [c_long; 8] = [
     libc::SYS_bpf,
     libc::SYS_perf_event_open,
     libc::SYS_userfaultfd,
@@ -26,7 +26,6 @@ const KERNEL: [c_long; 9] = [
     libc::SYS_finit_module,
     libc::SYS_delete_module,
     libc::SYS_kexec_load,
-    libc::SYS_fanotify_init,
     libc::SYS_syslog,
 ];
 
