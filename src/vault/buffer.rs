@@ -7,9 +7,8 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use zeroize::Zeroize;
-
 use super::region::{Region, SLOT_LEN, Slot};
+use super::wipe::wipe;
 
 /// The least that a buffer on the heap grows by, so that a byte at a time does not move it each time.
 const GROWTH: usize = 1024;
@@ -63,7 +62,7 @@ impl SecretBuf {
     /// Makes the buffer `len` bytes long; new bytes are zero, dropped ones are wiped.
     pub fn resize(&mut self, len: usize) {
         if len < self.len {
-            self[len..].zeroize();
+            wipe(&mut self[len..]);
         }
         self.reserve(len);
         self.len = len;
@@ -76,7 +75,7 @@ impl SecretBuf {
         }
         let mut larger = vec![0; len.max(self.len + GROWTH).max(self.storage().len() * 2)];
         larger[..self.len].copy_from_slice(self);
-        self.storage_mut().zeroize();
+        wipe(self.storage_mut());
         self.place = Place::Heap(larger);
     }
 
@@ -112,7 +111,7 @@ impl DerefMut for SecretBuf {
 impl Drop for SecretBuf {
     fn drop(&mut self) {
         // Bytes past `len` were wiped when the buffer shrank, or never written.
-        self.zeroize();
+        wipe(self);
     }
 }
 

@@ -10,13 +10,13 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{c_char, c_int, c_void};
+use std::ops::Range;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use zeroize::Zeroize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::region::map_secret;
+use super::wipe::wipe;
 
 /// Sizes to try, in bytes: half of the largest holds some 150 RSA-3072 keys; the smallest is for a small
 /// limit on locked memory, and holds a few.
@@ -30,9 +30,9 @@ const CLASSES: std::ops::RangeInclusive<u32> = 5..=17;
 
 const CLASS_COUNT: usize = 18;
 
-/// Where the arena begins and ends; zero while there is none.
-static START: AtomicUsize = AtomicUsize::new(0);
-static END: AtomicUsize = AtomicUsize::new(0);
+/// The arena's addresses, once there is one. As one value: a thread that frees a block of the ordinary heap while the
+/// arena is made must not see one end of it alone.
+static ADDRESSES: OnceLock<Range<usize>> = OnceLock::new();
 /// AWS-LC allocates here.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
 static ARENA: Mutex<Arena> = Mutex::new(Arena { next: 0, used: 0, free: [0; CLASS_COUNT] });
@@ -65,15 +65,13 @@ pub(super) fn arm() {
     }
     if let Some((base, size)) = ARENA_SIZES.iter().find_map(|size| Some((map_secret(*size).ok()?, *size))) {
         arena.next = base.as_ptr() as usize;
-        END.store(arena.next + size, Ordering::Release);
-        START.store(arena.next, Ordering::Release);
+        let _ = ADDRESSES.set(arena.next..arena.next + size);
     }
 }
 
 /// Whether another parsed key may be kept.
 pub(super) fn has_room() -> bool {
-    let size = END.load(Ordering::Acquire) - START.load(Ordering::Acquire);
-    locked().used < size / 2
+    ADDRESSES.get().is_some_and(|arena| locked().used < arena.len() / 2)
 }
 
 fn locked() -> MutexGuard<'static, Arena> {
@@ -87,7 +85,7 @@ fn class_of(size: usize) -> Option<u32> {
 }
 
 fn in_arena(address: usize) -> bool {
-    (START.load(Ordering::Acquire)..END.load(Ordering::Acquire)).contains(&address)
+    ADDRESSES.get().is_some_and(|arena| arena.contains(&address))
 }
 
 impl Arena {
@@ -100,7 +98,7 @@ impl Arena {
             self.free[index] = unsafe { *(address as *const usize) };
         } else {
             address = self.next;
-            if address == 0 || address + size > END.load(Ordering::Acquire) {
+            if !ADDRESSES.get().is_some_and(|arena| address + size <= arena.end) {
                 return None;
             }
             self.next += size;
@@ -168,7 +166,7 @@ unsafe extern "C" fn release(user: *mut c_void, _file: *const c_char, _line: c_i
     }
     let capacity = capacity(user);
     // SAFETY: the whole block is given back, and holds as many bytes.
-    unsafe { std::slice::from_raw_parts_mut(user.cast::<u8>(), capacity) }.zeroize();
+    wipe(unsafe { std::slice::from_raw_parts_mut(user.cast::<u8>(), capacity) });
     let start = user.cast::<u8>().wrapping_sub(HEADER);
     if in_arena(start as usize) {
         locked().give_back(start as usize, (capacity + HEADER).trailing_zeros());

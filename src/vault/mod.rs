@@ -8,14 +8,17 @@
 //! Must never: clone, format or log a secret; refuse a key because a kind of memory cannot be had.
 #![deny(unsafe_code)] // forbidden but in the one child that says so
 
+mod allocator;
 mod buffer;
 mod heap;
 #[cfg(target_os = "linux")]
 mod passage;
 mod region;
 mod stack;
+mod wipe;
 mod witness;
 
+pub use allocator::Wiping;
 pub use buffer::SecretBuf;
 pub use heap::install as install_heap;
 #[cfg(target_os = "linux")]

@@ -14,10 +14,11 @@ use std::os::fd::OwnedFd;
 use aws_lc_rs::rand;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{SFlag, fstat};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::WRAPPING_KEY_LEN;
 use super::region::{KEY_PAGE, map_shared, secret_file, unmap};
+use super::wipe::wipe;
 
 type Half = Zeroizing<[u8; WRAPPING_KEY_LEN]>;
 
@@ -98,7 +99,7 @@ fn take(passage: OwnedFd, half: &mut [u8]) -> io::Result<()> {
     }
     with_page(&passage, |page| {
         half.copy_from_slice(&page[..half.len()]);
-        page.zeroize();
+        wipe(page);
     })
 }
 

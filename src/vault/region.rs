@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags};
-use zeroize::Zeroize;
+
+use super::wipe::wipe;
 
 /// Bytes of a slot: the largest RSA key that is accepted (16,384 bits, some 10 KiB) with its framing.
 pub(crate) const SLOT_LEN: usize = 16 * 1024;
@@ -151,7 +152,7 @@ impl Drop for Region {
     fn drop(&mut self) {
         let len = self.len();
         // SAFETY: no slot is lent any more (each holds the Arc), so the whole mapping is ours alone.
-        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr(), len) }.zeroize();
+        wipe(unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr(), len) });
         unmap(self.base, len, if self.kind == Kind::MemfdSecret { 0 } else { guard() });
     }
 }
