@@ -18,7 +18,7 @@ use super::{Algorithm, Held, ImportError, Key, Provider, Sk, rsa};
 use crate::message::{
     Composite, CompositePublic, Curve, EcdsaPublic, PrivateKey, RsaPublic, put_mpint, put_string,
 };
-use crate::vault::{Record, Vault};
+use crate::vault::{Record, Vault, swept};
 
 /// RSA moduli that are accepted, in bits: OpenSSH's least, and the most that AWS-LC computes with.
 pub(super) const RSA_BITS: std::ops::RangeInclusive<usize> = 1024..=16_384;
@@ -58,8 +58,22 @@ impl Imported {
 /// [`ImportError`], for a key that is not one.
 pub fn import(private: &PrivateKey<'_>, vault: &Vault) -> Result<Imported, ImportError> {
     let certificate = private.certificate().map(|blob| certified(blob, private)).transpose()?;
-    let certificate = certificate.as_ref();
-    let (plain, key) = match private {
+    let (plain, key) = swept(|| checked(private, certificate.as_ref(), vault))?;
+    Ok(Imported {
+        fingerprint: fingerprint(&plain)?,
+        blob: private.certificate().map_or_else(|| plain.into(), Arc::from),
+        certificate: certificate.is_some(),
+        key,
+    })
+}
+
+/// The plain public key and the sealed private half.
+fn checked(
+    private: &PrivateKey<'_>,
+    certificate: Option<&Certificate<'_>>,
+    vault: &Vault,
+) -> Result<(Vec<u8>, Key), ImportError> {
+    Ok(match private {
         PrivateKey::Ed25519 { public, secret, .. } => {
             sealed(import_ed25519(certificate, public, secret, vault)?)
         }
@@ -76,12 +90,6 @@ pub fn import(private: &PrivateKey<'_>, vault: &Vault) -> Result<Imported, Impor
         PrivateKey::Composite { kind, public, secret } => {
             sealed(import_composite(*kind, public, certificate, secret, vault)?)
         }
-    };
-    Ok(Imported {
-        fingerprint: fingerprint(&plain)?,
-        blob: private.certificate().map_or_else(|| plain.into(), Arc::from),
-        certificate: certificate.is_some(),
-        key,
     })
 }
 

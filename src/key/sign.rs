@@ -5,7 +5,7 @@ use super::rsa::{Hash, Rsa};
 use super::{Algorithm, Held, Key};
 use super::{composite, ecdsa, ed25519};
 use crate::message::{Curve, put_string};
-use crate::vault::{Record, Vault, VaultError};
+use crate::vault::{Record, Vault, VaultError, swept};
 use std::sync::OnceLock;
 
 /// Flag of a sign request: RSA with SHA-256. It wins where both are set, as in OpenSSH.
@@ -110,7 +110,7 @@ fn sign_rsa(
 ) -> Result<Option<Vec<u8>>, VaultError> {
     let (name, hash) = rsa_scheme(flags);
     let signature = match kept.get() {
-        Some(rsa) => rsa.sign(data, hash),
+        Some(rsa) => swept(|| rsa.sign(data, hash)),
         None => vault.open(record, |record| {
             let rsa = Rsa::from_record(record)?;
             let signature = rsa.sign(data, hash);

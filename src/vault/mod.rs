@@ -3,7 +3,7 @@
 //! Guarantees: a private key lies on the ordinary heap only as AES-256-GCM ciphertext; the key that opens
 //! it lies in one region that swap, core dumps and (with `memfd_secret`) other processes do not reach;
 //! plaintext exists in the region (in wiped heap memory where every slot is lent), for as long as one closure
-//! runs, and is wiped before the next line. Parsed RSA keys may stay ready where [`Vault::may_keep`] says that
+//! runs, and is wiped before the next line, with the stack that the closure used. Parsed RSA keys may stay ready where [`Vault::may_keep`] says that
 //! all their memory is secret too.
 //! Must never: clone, format or log a secret; refuse a key because a kind of memory cannot be had.
 #![deny(unsafe_code)] // forbidden but in the one child that says so
@@ -25,6 +25,7 @@ pub use heap::install as install_heap;
 pub use passage::Passage;
 pub use region::{Kind, Wish};
 pub use stack::scrubbed;
+pub(crate) use stack::swept;
 
 use std::sync::Arc;
 
@@ -88,7 +89,7 @@ impl Vault {
     /// a random source.
     pub fn new(wish: Wish) -> Result<Self, VaultError> {
         let mut region = Region::new(wish)?;
-        rand::fill(region.key_mut(WRAPPING_KEY_LEN)).map_err(|_| VaultError::Random)?;
+        swept(|| rand::fill(region.key_mut(WRAPPING_KEY_LEN))).map_err(|_| VaultError::Random)?;
         Ok(Self::over(region))
     }
 
@@ -106,7 +107,7 @@ impl Vault {
     #[cfg(target_os = "linux")]
     pub fn resume(wish: Wish, passage: Passage) -> Result<Self, VaultError> {
         let mut region = Region::new(wish)?;
-        passage.into_key(region.key_mut(WRAPPING_KEY_LEN))?;
+        swept(|| passage.into_key(region.key_mut(WRAPPING_KEY_LEN)))?;
         Ok(Self::over(region))
     }
 
@@ -116,7 +117,7 @@ impl Vault {
     /// The system's, where there is no memory and no pipe.
     #[cfg(target_os = "linux")]
     pub fn passage(&self) -> std::io::Result<Passage> {
-        Passage::new(self.region.key(WRAPPING_KEY_LEN), self.kind() == Kind::MemfdSecret)
+        swept(|| Passage::new(self.region.key(WRAPPING_KEY_LEN), self.kind() == Kind::MemfdSecret))
     }
 
     /// Whether a parsed key may stay in AWS-LC's memory after its use: only where that is secret memory too.
@@ -145,6 +146,10 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Random`] without a random source, [`VaultError::Damaged`] where the cipher refuses.
     pub fn seal(&self, plain: &[u8]) -> Result<Record, VaultError> {
+        swept(|| self.seal_in_place(plain))
+    }
+
+    fn seal_in_place(&self, plain: &[u8]) -> Result<Record, VaultError> {
         let mut nonce = [0; NONCE_LEN];
         rand::fill(&mut nonce).map_err(|_| VaultError::Random)?;
         let mut work = self.buffer(plain.len());
@@ -159,11 +164,15 @@ impl Vault {
         Ok(Record { nonce, sealed: sealed.into_boxed_slice() })
     }
 
-    /// Shows a record's plaintext to `look`, in secret memory, and wipes it before returning.
+    /// Shows a record's plaintext to `look`, in secret memory, and wipes it before returning, with the stack.
     ///
     /// # Errors
     /// [`VaultError::Damaged`] where the record was not sealed by this vault.
     pub fn open<T>(&self, record: &Record, look: impl FnOnce(&[u8]) -> T) -> Result<T, VaultError> {
+        swept(|| self.opened(record).map(|plain| look(&plain)))
+    }
+
+    fn opened(&self, record: &Record) -> Result<SecretBuf, VaultError> {
         let (ciphertext, tag) = record.sealed.split_at(record.plain_len());
         let mut plain = self.buffer(ciphertext.len());
         plain.resize(ciphertext.len());
@@ -176,7 +185,7 @@ impl Vault {
                 &mut plain,
             )
             .map_err(|_| VaultError::Damaged)?;
-        Ok(look(&plain))
+        Ok(plain)
     }
 
     /// The cipher is set up anew each time (0.1 us): its round keys live in AWS-LC's heap, which wipes

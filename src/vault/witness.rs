@@ -4,7 +4,7 @@
 use aws_lc_rs::aead::{Aad, NONCE_LEN, Nonce};
 use aws_lc_rs::rand;
 
-use super::{TAG_LEN, Vault, VaultError};
+use super::{TAG_LEN, Vault, VaultError, swept};
 
 /// Bytes of a [`Vault::witness`].
 pub(crate) const WITNESS_LEN: usize = NONCE_LEN + TAG_LEN;
@@ -19,18 +19,23 @@ impl Vault {
         let (nonce, tag) = witness.split_at_mut(NONCE_LEN);
         rand::fill(nonce).map_err(|_| VaultError::Random)?;
         let unique = Nonce::try_assume_unique_for_key(nonce).map_err(|_| VaultError::Damaged)?;
-        let made = self.cipher()?.seal_in_place_separate_tag(unique, Aad::from(bytes), &mut []);
-        tag.copy_from_slice(made.map_err(|_| VaultError::Damaged)?.as_ref());
+        let made = swept(|| {
+            self.cipher()?
+                .seal_in_place_separate_tag(unique, Aad::from(bytes), &mut [])
+                .map_err(|_| VaultError::Damaged)
+        });
+        tag.copy_from_slice(made?.as_ref());
         Ok(witness)
     }
 
     /// Whether `witness` was made of exactly these bytes under the same wrapping key.
     pub fn attests(&self, bytes: &[u8], witness: &[u8; WITNESS_LEN]) -> bool {
         let (nonce, tag) = witness.split_at(NONCE_LEN);
-        let (Ok(nonce), Ok(cipher)) = (Nonce::try_assume_unique_for_key(nonce), self.cipher()) else {
-            return false;
-        };
-        cipher.open_separate_gather(nonce, Aad::from(bytes), &[], tag, &mut []).is_ok()
+        let Ok(nonce) = Nonce::try_assume_unique_for_key(nonce) else { return false };
+        swept(|| {
+            let Ok(cipher) = self.cipher() else { return false };
+            cipher.open_separate_gather(nonce, Aad::from(bytes), &[], tag, &mut []).is_ok()
+        })
     }
 }
 

@@ -1,0 +1,138 @@
+//! What work with secrets leaves on the stack of a thread that lives on: nothing.
+//!
+//! AWS-LC wipes most of what it puts there, so that a look for the secrets alone would hardly ever fail. Each piece of
+//! work must also have swept the stack, and must not have gone deeper than it swept.
+
+use aws_lc_rs::digest::{SHA512, digest};
+use myagent::agent::PasswordHash;
+use myagent::key;
+use myagent::message::{PrivateKey, Request};
+use myagent::vault::{Vault, Wish};
+use std::hint::black_box;
+use std::path::Path;
+
+use super::keys::Key;
+use super::painted::stack_after;
+use super::support::Scratch;
+use super::wire;
+
+/// As ssh-keygen takes them.
+const KINDS: [(&str, &[&str]); 6] = [
+    ("ed25519", &["ed25519"]),
+    ("p256", &["ecdsa", "-b", "256"]),
+    ("p384", &["ecdsa", "-b", "384"]),
+    ("p521", &["ecdsa", "-b", "521"]),
+    ("rsa1024", &["rsa", "-b", "1024"]),
+    ("rsa3072", &["rsa", "-b", "3072"]),
+];
+
+/// Keys that take long to make, or that ssh-keygen need not know.
+const KEPT: [(&str, &str); 2] =
+    [("rsa9216", "tests/protocol/rsa9216.key"), ("composite", "tests/vectors/composite/key")];
+
+const PASSWORD: &[u8] = b"a password that is looked for";
+
+/// Add messages.
+fn every_kind() -> Vec<(&'static str, Vec<u8>)> {
+    let scratch = Scratch::new();
+    let made = KINDS.iter().map(|(name, kind)| (*name, Key::generate(&scratch, name, kind)));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let kept = KEPT.iter().map(|(name, path)| (*name, Key::read(&root.join(path))));
+    made.chain(kept).map(|(name, key)| (name, wire::add(&key.private, name.as_bytes()))).collect()
+}
+
+fn private(message: &[u8]) -> PrivateKey<'_> {
+    let Ok(Request::Add(add)) = Request::decode(message) else { panic!("no key") };
+    add.key
+}
+
+/// The private numbers, and what Ed25519 makes of its own.
+fn secrets(key: &PrivateKey<'_>) -> Vec<Vec<u8>> {
+    let with_expanded = |seed: &[u8]| vec![seed.to_vec(), digest(&SHA512, seed).as_ref().to_vec()];
+    match key {
+        PrivateKey::Ed25519 { secret, .. } => with_expanded(&secret[..32]),
+        PrivateKey::Ecdsa { scalar, .. } => vec![scalar.to_vec()],
+        PrivateKey::Rsa { d, iqmp, p, q, .. } => [d, iqmp, p, q].map(|number| number.to_vec()).into(),
+        PrivateKey::Composite { secret, .. } => {
+            let (first, second) = secret.split_at(32);
+            [vec![first.to_vec()], with_expanded(second)].concat()
+        }
+        PrivateKey::Sk(_) => panic!("a token's key"),
+    }
+}
+
+/// The stack was swept after `work`, which went no deeper, and nothing of the secrets is there.
+fn leaves_nothing(what: &str, secrets: &[Vec<u8>], work: impl FnOnce() + Send) {
+    let stack = stack_after(work);
+    let below = stack.left_below_the_sweep();
+    println!("{what}: {} bytes deep, {below:?} left below what was swept", stack.depth());
+    assert!(below.is_some_and(|below| below < 100), "{what}: the stack was not swept, or deeper than that");
+    for secret in secrets {
+        assert!(!stack.holds(secret), "{what}: a piece of the key is on the stack");
+    }
+}
+
+/// The look is not blind.
+#[test]
+fn a_stack_that_nobody_sweeps_is_seen() {
+    let secret: Vec<u8> = (1..=32).collect();
+    let stack = stack_after(|| _ = black_box(<[u8; 32]>::try_from(&secret[..])));
+    assert!(stack.holds(&secret));
+    assert_eq!(stack.left_below_the_sweep(), None);
+    let deep = stack_after(|| {
+        black_box([7_u8; 100_000]);
+        black_box(&mut [0_u8; 50_000]);
+    });
+    assert!(deep.left_below_the_sweep().is_some_and(|below| below > 10_000));
+}
+
+#[test]
+fn no_key_is_left_on_a_stack() {
+    for wish in [Wish::Memfd, Wish::Locked] {
+        let vault = Vault::new(wish).unwrap();
+        for (name, message) in every_kind() {
+            let (private, mut imported) = (private(&message), None);
+            let secrets = secrets(&private);
+            leaves_nothing(&format!("{name} comes"), &secrets, || {
+                imported = Some(key::import(&private, &vault).unwrap());
+            });
+            let key = imported.unwrap().key;
+            // Twice: what is computed once and kept makes the second signature another one.
+            for turn in ["signs", "signs again"] {
+                leaves_nothing(&format!("{name} {turn}"), &secrets, || {
+                    _ = black_box(key.sign(&vault, &[7; 200], 2).unwrap());
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn no_password_is_left_on_a_stack() {
+    let (secrets, mut hash) = ([PASSWORD.to_vec()], None);
+    leaves_nothing("lock", &secrets, || hash = PasswordHash::new(PASSWORD));
+    let hash = hash.unwrap();
+    leaves_nothing("unlock", &secrets, || assert!(hash.matches(PASSWORD)));
+    leaves_nothing("wrong password", &secrets, || assert!(!hash.matches(b"another one")));
+}
+
+#[test]
+fn nothing_is_left_of_what_is_sealed() {
+    for wish in [Wish::Memfd, Wish::Locked] {
+        let (vault, secret) = (Vault::new(wish).unwrap(), [PASSWORD.to_vec()]);
+        for secret in [PASSWORD.to_vec(), PASSWORD.repeat(1000)] {
+            let (secrets, mut record) = ([secret.clone()], None);
+            leaves_nothing("seal", &secrets, || record = Some(vault.seal(&secret).unwrap()));
+            let record = record.unwrap();
+            leaves_nothing("open", &secrets, || {
+                vault.open(&record, |plain| assert!(plain == secret)).unwrap()
+            });
+        }
+        let mut witness = None;
+        leaves_nothing("witness", &secret, || witness = Some(vault.witness(b"state").unwrap()));
+        leaves_nothing("attest", &secret, || assert!(vault.attests(b"state", &witness.unwrap())));
+        let mut passage = None;
+        leaves_nothing("passage", &secret, || passage = Some(vault.passage().unwrap()));
+        leaves_nothing("resume", &secret, || drop(Vault::resume(wish, passage.unwrap()).unwrap()));
+    }
+}
