@@ -57,8 +57,12 @@ impl Imported {
 /// # Errors
 /// [`ImportError`], for a key that is not one.
 pub fn import(private: &PrivateKey<'_>, vault: &Vault) -> Result<Imported, ImportError> {
+    swept(|| checked(private, vault))
+}
+
+fn checked(private: &PrivateKey<'_>, vault: &Vault) -> Result<Imported, ImportError> {
     let certificate = private.certificate().map(|blob| certified(blob, private)).transpose()?;
-    let (plain, key) = swept(|| checked(private, certificate.as_ref(), vault))?;
+    let (plain, key) = sealed_halves(private, certificate.as_ref(), vault)?;
     Ok(Imported {
         fingerprint: fingerprint(&plain)?,
         blob: private.certificate().map_or_else(|| plain.into(), Arc::from),
@@ -68,7 +72,7 @@ pub fn import(private: &PrivateKey<'_>, vault: &Vault) -> Result<Imported, Impor
 }
 
 /// The plain public key and the sealed private half.
-fn checked(
+fn sealed_halves(
     private: &PrivateKey<'_>,
     certificate: Option<&Certificate<'_>>,
     vault: &Vault,

@@ -74,6 +74,15 @@ impl Drop for Memory {
     }
 }
 
+/// Bytes that are neither paint nor zero.
+#[derive(Debug)]
+pub(crate) struct Left {
+    /// What went deeper than the sweep: where sweeps are within sweeps, some words.
+    pub(crate) below: usize,
+    /// The frames of those who had it swept, and of the thread.
+    pub(crate) above: usize,
+}
+
 /// The bytes of a stack, its deepest first.
 pub(crate) struct Stack(Vec<u8>);
 
@@ -83,18 +92,22 @@ impl Stack {
         self.0.iter().position(|byte| *byte != PAINT).map_or(0, |deepest| self.0.len() - deepest)
     }
 
-    /// How many bytes are neither paint nor zero below the deepest run of zeros that is long enough for a sweep; none
-    /// without such a run. Sweeps within sweeps leave a few.
-    pub(crate) fn left_below_the_sweep(&self) -> Option<usize> {
+    /// What is left below and above the deepest run of zeros that is long enough for a sweep; none without such a run.
+    pub(crate) fn around_the_sweep(&self) -> Option<Left> {
         let used = self.used();
         let mut run = 0;
         for (at, byte) in used.iter().enumerate() {
             run = if *byte == 0 { run + 1 } else { 0 };
             if run == SWEEP {
-                return Some(used[..at].iter().filter(|byte| !matches!(**byte, PAINT | 0)).count());
+                return Some(Left { below: left(&used[..at]), above: left(&used[at..]) });
             }
         }
         None
+    }
+
+    /// How many bytes are neither paint nor zero.
+    pub(crate) fn left(&self) -> usize {
+        left(self.used())
     }
 
     /// Whether it holds a piece of the secret, forwards or backwards: what a register holds.
@@ -108,4 +121,8 @@ impl Stack {
     fn used(&self) -> &[u8] {
         &self.0[self.0.len() - self.depth()..]
     }
+}
+
+fn left(part: &[u8]) -> usize {
+    part.iter().filter(|byte| !matches!(**byte, PAINT | 0)).count()
 }

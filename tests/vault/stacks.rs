@@ -32,6 +32,12 @@ const KEPT: [(&str, &str); 2] =
 
 const PASSWORD: &[u8] = b"a password that is looked for";
 
+/// Bytes that sweeps within sweeps may leave: where they return to.
+const WORDS: usize = 100;
+
+/// Bytes that may be left of the frames above a sweep: the public half's, and of a debug build.
+const FRAMES: usize = 2000;
+
 /// Add messages.
 fn every_kind() -> Vec<(&'static str, Vec<u8>)> {
     let scratch = Scratch::new();
@@ -64,9 +70,11 @@ fn secrets(key: &PrivateKey<'_>) -> Vec<Vec<u8>> {
 /// The stack was swept after `work`, which went no deeper, and nothing of the secrets is there.
 fn leaves_nothing(what: &str, secrets: &[Vec<u8>], work: impl FnOnce() + Send) {
     let stack = stack_after(work);
-    let below = stack.left_below_the_sweep();
-    println!("{what}: {} bytes deep, {below:?} left below what was swept", stack.depth());
-    assert!(below.is_some_and(|below| below < 100), "{what}: the stack was not swept, or deeper than that");
+    let left = stack.around_the_sweep();
+    println!("{what}: {} bytes deep, {left:?}", stack.depth());
+    let left = left.unwrap_or_else(|| panic!("{what}: the stack was not swept"));
+    assert!(left.below < WORDS, "{what}: the work went deeper than it swept");
+    assert!(left.above < stack_after(|| ()).left() + FRAMES, "{what}: the sweep began too deep");
     for secret in secrets {
         assert!(!stack.holds(secret), "{what}: a piece of the key is on the stack");
     }
@@ -78,12 +86,12 @@ fn a_stack_that_nobody_sweeps_is_seen() {
     let secret: Vec<u8> = (1..=32).collect();
     let stack = stack_after(|| _ = black_box(<[u8; 32]>::try_from(&secret[..])));
     assert!(stack.holds(&secret));
-    assert_eq!(stack.left_below_the_sweep(), None);
+    assert!(stack.around_the_sweep().is_none());
     let deep = stack_after(|| {
         black_box([7_u8; 100_000]);
         black_box(&mut [0_u8; 50_000]);
     });
-    assert!(deep.left_below_the_sweep().is_some_and(|below| below > 10_000));
+    assert!(deep.around_the_sweep().is_some_and(|left| left.below > 10_000));
 }
 
 #[test]
