@@ -184,7 +184,7 @@ impl Shared {
         started: SystemTime,
         handovers: u32,
     ) -> Arc<Self> {
-        config.measures.push(measure::secret_memory(config.secret_memory, vault.kind()));
+        config.measures.push(measure::secret_memory(config.secret_memory, &vault));
         config.measures.push(measure::forwarded_peers(agent.options()));
         Arc::new(Self {
             agent: Mutex::new(agent),

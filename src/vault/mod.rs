@@ -23,6 +23,7 @@ pub use buffer::SecretBuf;
 pub use heap::install as install_heap;
 #[cfg(target_os = "linux")]
 pub use passage::Passage;
+pub(crate) use region::LEAST_LOCKED;
 pub use region::{Kind, Wish};
 pub use stack::scrubbed;
 pub(crate) use stack::swept;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::rand;
+use nix::errno::Errno;
 use region::Region;
 
 /// Bytes of the wrapping key: AES-256.
@@ -128,6 +130,11 @@ impl Vault {
     /// What kind of memory holds the wrapping key.
     pub fn kind(&self) -> Kind {
         self.region.kind()
+    }
+
+    /// What the system said where it refused the better kind that was wanted.
+    pub fn refused(&self) -> Option<Errno> {
+        self.region.refused()
     }
 
     /// An empty buffer for `expected` secret bytes: in the region where a slot is free and large enough,

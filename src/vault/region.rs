@@ -15,6 +15,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags};
 
 use super::wipe::wipe;
@@ -26,7 +27,16 @@ pub(crate) const SLOT_LEN: usize = 16 * 1024;
 const MOST_SLOTS: usize = 64;
 
 /// Slots to try in turn, where the limit on locked memory is small (64 KiB on old systems).
-const SLOT_COUNTS: [usize; 4] = [MOST_SLOTS, 16, 4, 2];
+const SLOT_COUNTS: [usize; 4] = [MOST_SLOTS, 16, 4, LEAST_SLOTS];
+
+/// Fewer would leave none for messages.
+const LEAST_SLOTS: usize = 2;
+
+/// Slots where nothing may be locked: what does not count against a limit need not be the least.
+const UNLOCKED_SLOTS: usize = 4;
+
+/// The least locked memory that is of use, in bytes.
+pub(crate) const LEAST_LOCKED: usize = KEY_PAGE + LEAST_SLOTS * SLOT_LEN;
 
 /// One slot in so many, and at least one, is for keys in use alone: messages that peers leave half sent must not
 /// push those onto the heap.
@@ -67,6 +77,8 @@ pub(crate) struct Region {
     base: NonNull<u8>,
     slots: usize,
     kind: Kind,
+    /// What the system said to the better kind that was wanted.
+    refused: Option<Errno>,
     /// One bit per slot, set while it is lent.
     taken: AtomicU64,
 }
@@ -80,28 +92,37 @@ impl Region {
     /// Maps the best kind that is wanted and that the system grants.
     pub(crate) fn new(wish: Wish) -> io::Result<Self> {
         let wanted = if wish == Wish::Memfd { &SLOT_COUNTS[..] } else { &[] };
+        let mut refused = None;
         for &slots in wanted {
-            if let Ok(base) = map_secret(KEY_PAGE + slots * SLOT_LEN) {
-                return Ok(Self::over(base, slots, Kind::MemfdSecret));
+            match map_secret(KEY_PAGE + slots * SLOT_LEN) {
+                Ok(base) => return Ok(Self::over(base, slots, Kind::MemfdSecret, None)),
+                Err(error) => refused = Some(errno(&error)),
             }
         }
         for slots in SLOT_COUNTS {
             let len = KEY_PAGE + slots * SLOT_LEN;
             let base = map_guarded(len)?;
             // SAFETY: the range was mapped just now and belongs to nobody else.
-            if unsafe { nix::sys::mman::mlock(base.cast(), len) }.is_ok() {
-                return Ok(Self::over(base, slots, Kind::Locked));
+            match unsafe { nix::sys::mman::mlock(base.cast(), len) } {
+                Ok(()) => return Ok(Self::over(base, slots, Kind::Locked, refused)),
+                Err(error) if slots == LEAST_SLOTS => refused = Some(error),
+                Err(_) => {}
             }
             unmap(base, len, guard());
         }
-        let base = map_guarded(KEY_PAGE + SLOT_COUNTS[2] * SLOT_LEN)?;
-        Ok(Self::over(base, SLOT_COUNTS[2], Kind::Unlocked))
+        let base = map_guarded(KEY_PAGE + UNLOCKED_SLOTS * SLOT_LEN)?;
+        Ok(Self::over(base, UNLOCKED_SLOTS, Kind::Unlocked, refused))
     }
 
-    fn over(base: NonNull<u8>, slots: usize, kind: Kind) -> Self {
+    fn over(base: NonNull<u8>, slots: usize, kind: Kind, refused: Option<Errno>) -> Self {
         // Bits of slots that do not exist count as taken for ever.
         let taken = if slots >= MOST_SLOTS { 0 } else { u64::MAX << slots };
-        Self { base, slots, kind, taken: AtomicU64::new(taken) }
+        Self { base, slots, kind, refused, taken: AtomicU64::new(taken) }
+    }
+
+    /// Why the system did not give the better kind that was wanted.
+    pub(crate) fn refused(&self) -> Option<Errno> {
+        self.refused
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -252,6 +273,10 @@ pub(super) fn unmap(base: NonNull<u8>, len: usize, guard: usize) {
     let outer = unsafe { base.sub(guard) };
     // SAFETY: the whole mapping, made by us, to which nobody holds a reference any more.
     let _ = unsafe { nix::sys::mman::munmap(outer.cast(), len + 2 * guard) };
+}
+
+fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw)
 }
 
 fn read_write() -> ProtFlags {
