@@ -5,7 +5,9 @@
 
 #[path = "../support/keys.rs"]
 mod keys;
+mod memory;
 mod painted;
+mod refusing;
 mod stacks;
 #[path = "../support/mod.rs"]
 mod support;

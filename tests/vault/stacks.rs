@@ -10,6 +10,7 @@ use myagent::message::{PrivateKey, Request};
 use myagent::vault::{Vault, Wish};
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use super::keys::Key;
 use super::painted::stack_after;
@@ -38,14 +39,13 @@ const WORDS: usize = 100;
 /// Bytes that may be left of the frames above a sweep: the public half's, and of a debug build.
 const FRAMES: usize = 2000;
 
-/// Add messages.
-fn every_kind() -> Vec<(&'static str, Vec<u8>)> {
+/// Made once: it takes seconds.
+pub(crate) static KEYS: LazyLock<Vec<(&str, Key)>> = LazyLock::new(|| {
     let scratch = Scratch::new();
     let made = KINDS.iter().map(|(name, kind)| (*name, Key::generate(&scratch, name, kind)));
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let kept = KEPT.iter().map(|(name, path)| (*name, Key::read(&root.join(path))));
-    made.chain(kept).map(|(name, key)| (name, wire::add(&key.private, name.as_bytes()))).collect()
-}
+    made.chain(KEPT.iter().map(|(name, path)| (*name, Key::read(&root.join(path))))).collect()
+});
 
 fn private(message: &[u8]) -> PrivateKey<'_> {
     let Ok(Request::Add(add)) = Request::decode(message) else { panic!("no key") };
@@ -98,7 +98,8 @@ fn a_stack_that_nobody_sweeps_is_seen() {
 fn no_key_is_left_on_a_stack() {
     for wish in [Wish::Memfd, Wish::Locked] {
         let vault = Vault::new(wish).unwrap();
-        for (name, message) in every_kind() {
+        for (name, key) in KEYS.iter() {
+            let message = wire::add(&key.private, name.as_bytes());
             let (private, mut imported) = (private(&message), None);
             let secrets = secrets(&private);
             leaves_nothing(&format!("{name} comes"), &secrets, || {
