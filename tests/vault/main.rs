@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod freed;
 #[path = "../support/keys.rs"]
 mod keys;
 mod memory;
@@ -13,3 +14,4 @@ mod stacks;
 mod support;
 #[path = "../support/wire.rs"]
 mod wire;
+mod wish;

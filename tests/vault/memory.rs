@@ -4,6 +4,8 @@
 use myagent::control::{self, Measure, Op, Reply, State};
 use std::io::Write;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::Command;
 
 use super::keys::Key;
 use super::refusing::{Refused, kernel_has_secret_memory};
@@ -21,36 +23,37 @@ const fn region(slots: u64) -> u64 {
     4 + 16 * slots
 }
 
-struct Rig {
-    agent: Agent,
+pub(crate) struct Rig {
+    pub(crate) agent: Agent,
     scratch: Scratch,
 }
 
 impl Rig {
-    fn new(option: &str, refused: Refused) -> Self {
+    pub(crate) fn new(option: &str, refused: Refused) -> Self {
+        Self::with(option, refused, |scratch, program| scratch.command(program))
+    }
+
+    /// The same, by a command that runs the program with the arguments that follow.
+    pub(crate) fn with(
+        option: &str,
+        refused: Refused,
+        run: impl FnOnce(&Scratch, PathBuf) -> Command,
+    ) -> Self {
         let scratch = Scratch::new();
         let socket = scratch.path("run/agent.sock");
-        let mut command = scratch.command(own_myagent(&scratch));
-        command.args([
-            "start",
-            "--foreground",
-            "--log",
-            "off",
-            "--trust-own-binary",
-            "--secret-memory",
-            option,
-        ]);
-        command.env("MYAGENT_SOCK", &socket);
+        let mut command = run(&scratch, own_myagent(&scratch));
+        command.args(["start", "--foreground", "--log", "off", "--trust-own-binary"]);
+        command.args(["--secret-memory", option]).env("MYAGENT_SOCK", &socket);
         refused.to(&mut command);
         Self { agent: Agent::spawn(command, socket), scratch }
     }
 
-    fn conn(&self) -> Conn {
+    pub(crate) fn conn(&self) -> Conn {
         Conn::open(&self.agent.socket).unwrap()
     }
 
     /// What `status` says of the memory for secrets.
-    fn memory(&self) -> Measure {
+    pub(crate) fn memory(&self) -> Measure {
         let control = self.agent.socket.with_file_name("control.sock");
         let Reply::Status(status) = control::ask(&control, Op::Status).unwrap() else { panic!("no status") };
         status.measures.into_iter().find(|measure| measure.name == "secret memory").unwrap()
@@ -63,7 +66,7 @@ impl Rig {
         line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
     }
 
-    fn restart(&self) {
+    pub(crate) fn restart(&self) {
         let mut command = self.scratch.command(self.scratch.path("myagent"));
         let (status, _, error) = run(command.arg("restart").env("MYAGENT_SOCK", &self.agent.socket));
         assert_eq!((status, error.as_str()), (0, ""));
