@@ -141,3 +141,7 @@ pub enum ImportError {
     #[error(transparent)]
     Vault(#[from] crate::vault::VaultError),
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests;

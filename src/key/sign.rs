@@ -112,9 +112,10 @@ fn sign_rsa(
     let signature = match kept.get() {
         Some(rsa) => swept(|| rsa.sign(data, hash)),
         None => vault.open(record, |record| {
+            let begun = vault.keeping();
             let rsa = Rsa::from_record(record)?;
             let signature = rsa.sign(data, hash);
-            if vault.may_keep() {
+            if vault.may_keep(&begun) {
                 // Another thread may have kept its own meanwhile; either is as good.
                 let _ = kept.set(rsa);
             }

@@ -5,14 +5,15 @@
 //! scan and no dump reads. Elsewhere nothing is kept.
 //! Guarantees: what AWS-LC frees is wiped, in the arena and outside; where the arena is full the ordinary
 //! heap is used and nothing fails; there is room for kept keys only while half of the arena is free, which is more
-//! than all threads together need for the keys that they use and forget.
+//! than all threads together need for the keys that they use and forget, and a key stays only where no block that it
+//! may be in came from the ordinary heap: an arena that is cut into small blocks has no large ones, however empty.
 //! Must never: move a block out of the arena while it is in use, or free one that it did not give.
 #![allow(unsafe_code)]
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ops::Range;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::region::map_secret;
@@ -35,6 +36,8 @@ const CLASS_COUNT: usize = 18;
 static ADDRESSES: OnceLock<Range<usize>> = OnceLock::new();
 /// AWS-LC allocates here.
 static INSTALLED: AtomicBool = AtomicBool::new(false);
+/// How many blocks came from the ordinary heap.
+static OUTSIDE: AtomicUsize = AtomicUsize::new(0);
 static ARENA: Mutex<Arena> = Mutex::new(Arena { next: 0, used: 0, free: [0; CLASS_COUNT] });
 
 struct Arena {
@@ -67,6 +70,11 @@ pub(super) fn arm() {
         arena.next = base.as_ptr() as usize;
         let _ = ADDRESSES.set(arena.next..arena.next + size);
     }
+}
+
+/// How many blocks were given outside of the arena so far.
+pub(super) fn given_outside() -> usize {
+    OUTSIDE.load(Ordering::Relaxed)
 }
 
 /// Whether another parsed key may be kept.
@@ -122,6 +130,7 @@ fn block(size: usize) -> Option<(NonNull<u8>, usize)> {
             return Some((start, (1 << class) - HEADER));
         }
     }
+    OUTSIDE.fetch_add(1, Ordering::Relaxed);
     // SAFETY: null is checked by the caller of NonNull::new.
     let start = unsafe { libc::malloc(size.checked_add(HEADER)?) };
     Some((NonNull::new(start.cast())?, size))

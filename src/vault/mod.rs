@@ -78,6 +78,11 @@ impl Record {
     }
 }
 
+/// A moment in the life of AWS-LC's memory.
+pub struct Keeping {
+    outside: usize,
+}
+
 /// The region and the wrapping key within it. One per process.
 pub struct Vault {
     region: Arc<Region>,
@@ -122,9 +127,16 @@ impl Vault {
         swept(|| Passage::new(self.region.key(WRAPPING_KEY_LEN), self.kind() == Kind::MemfdSecret))
     }
 
-    /// Whether a parsed key may stay in AWS-LC's memory after its use: only where that is secret memory too.
-    pub fn may_keep(&self) -> bool {
-        self.kind() == Kind::MemfdSecret && heap::has_room()
+    /// What [`Vault::may_keep`] is asked with, from before the key is parsed.
+    pub fn keeping(&self) -> Keeping {
+        Keeping { outside: heap::given_outside() }
+    }
+
+    /// Whether a parsed key may stay in AWS-LC's memory after its use: only where that is secret memory too, to the last
+    /// block that was given since.
+    pub fn may_keep(&self, since: &Keeping) -> bool {
+        let all_inside = since.outside == heap::given_outside();
+        self.kind() == Kind::MemfdSecret && all_inside && heap::has_room()
     }
 
     /// What kind of memory holds the wrapping key.
