@@ -16,7 +16,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::region::map_secret;
+use super::mapping::map_secret;
 use super::wipe::wipe;
 
 /// Sizes to try, in bytes: half of the largest holds some 150 RSA-3072 keys; the smallest is for a small

@@ -11,6 +11,7 @@
 mod allocator;
 mod buffer;
 mod heap;
+mod mapping;
 #[cfg(target_os = "linux")]
 mod passage;
 mod region;

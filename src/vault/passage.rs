@@ -17,7 +17,8 @@ use nix::sys::stat::{SFlag, fstat};
 use zeroize::Zeroizing;
 
 use super::WRAPPING_KEY_LEN;
-use super::region::{KEY_PAGE, map_shared, secret_file, unmap};
+use super::mapping::{map_shared, secret_file, unmap};
+use super::region::KEY_PAGE;
 use super::wipe::wipe;
 
 type Half = Zeroizing<[u8; WRAPPING_KEY_LEN]>;
