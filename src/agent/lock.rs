@@ -27,8 +27,11 @@ const MOST_UNLOCK_DELAY: Duration = Duration::from_secs(10);
 /// A password's hash and its salt.
 pub struct PasswordHash {
     salt: [u8; 16],
-    hash: Zeroizing<[u8; 32]>,
+    /// In one place of its own: what is moved by value leaves a copy wherever it was.
+    hash: Hash,
 }
+
+type Hash = Zeroizing<Box<[u8]>>;
 
 impl PasswordHash {
     /// Hashes a password: slow on purpose, so not on a thread that serves others. None for an empty
@@ -41,12 +44,15 @@ impl PasswordHash {
 
     /// True where `password` is the one that was hashed. As slow as [`PasswordHash::new`].
     pub fn matches(&self, password: &[u8]) -> bool {
-        hash(password, &self.salt).is_some_and(|hash| bool::from(hash.ct_eq(&*self.hash)))
+        hash(password, &self.salt).is_some_and(|hash| bool::from(hash.ct_eq(&self.hash)))
     }
 }
 
+/// Bytes of a hash.
+const HASH_LEN: usize = 32;
+
 /// Salt and hash, in this order.
-const SAVED_LEN: usize = 16 + 32;
+const SAVED_LEN: usize = 16 + HASH_LEN;
 
 impl Lock {
     /// Appends the lock: a sealed hash where it is closed, and the failures.
@@ -58,7 +64,7 @@ impl Lock {
         if let Some(hash) = &self.hash {
             let mut plain = vault.buffer(SAVED_LEN);
             plain.extend(&hash.salt);
-            plain.extend(&*hash.hash);
+            plain.extend(&hash.hash);
             let record = vault.seal(&plain)?;
             let (nonce, sealed) = record.parts();
             put_string(out, nonce);
@@ -79,8 +85,8 @@ impl Lock {
             let opened = record.and_then(|record| {
                 let split = |plain: &[u8]| {
                     let (salt, hash) = plain.split_at_checked(16)?;
-                    let (salt, hash) = (salt.try_into().ok()?, Zeroizing::new(hash.try_into().ok()?));
-                    Some(PasswordHash { salt, hash })
+                    (hash.len() == HASH_LEN).then_some(())?;
+                    Some(PasswordHash { salt: salt.try_into().ok()?, hash: Zeroizing::new(hash.into()) })
                 };
                 vault.open(&record, split).ok()?
             });
@@ -92,9 +98,9 @@ impl Lock {
     }
 }
 
-fn hash(password: &[u8], salt: &[u8; 16]) -> Option<Zeroizing<[u8; 32]>> {
-    let mut hash = Zeroizing::new([0; 32]);
-    scrubbed(|| bcrypt_pbkdf::bcrypt_pbkdf(password, salt, ROUNDS, &mut *hash)).ok()?;
+fn hash(password: &[u8], salt: &[u8; 16]) -> Option<Hash> {
+    let mut hash = Zeroizing::new(Box::from([0; HASH_LEN]));
+    scrubbed(|| bcrypt_pbkdf::bcrypt_pbkdf(password, salt, ROUNDS, &mut hash)).ok()?;
     Some(hash)
 }
 

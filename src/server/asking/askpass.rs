@@ -72,7 +72,9 @@ pub(super) async fn run(
         None => command.env_remove("SSH_ASKPASS_PROMPT"),
     };
     let mut helper = Helper::spawn(&mut command)?;
-    let (mut output, mut complaint) = (vault.buffer(MOST_OUTPUT), Zeroizing::new(vec![0; MOST_COMPLAINT]));
+    // A person takes their time, and keys in use keep their slots meanwhile.
+    let (mut output, mut complaint) =
+        (vault.intake_buffer(MOST_OUTPUT), Zeroizing::new(vec![0; MOST_COMPLAINT]));
     output.resize(MOST_OUTPUT);
     let mut out = Heard::new(helper.stdout()?, &mut output);
     let mut err = Heard::new(helper.stderr()?, &mut complaint);
