@@ -3,27 +3,12 @@
 
 use super::*;
 use crate::message::{PrivateKey, RsaPublic};
+use crate::vault::alone::alone;
 use crate::vault::{Kind, Vault, Wish, install_heap};
 use aws_lc_sys as c;
-use std::process::Command;
-
-/// Set in the process that runs one test alone.
-const ALONE: &str = "MYAGENT_TEST_ALONE";
 
 /// More blocks than the largest arena has of the smallest kind.
 const CRUMBS: usize = (5 << 20) / 32;
-
-/// Does `work` in a process that has done nothing else.
-fn alone(test: &str, work: impl FnOnce()) {
-    if std::env::var_os(ALONE).is_some() {
-        return work();
-    }
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    let name = format!("key::tests::{test}");
-    let output = command.args(["--exact", &name]).env(ALONE, "1").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-}
 
 /// A key of the vectors, taken in by `vault`.
 fn rsa_key(vault: &Vault) -> Key {
@@ -61,7 +46,7 @@ fn cut_into_crumbs() {
 
 #[test]
 fn a_parsed_key_stays_where_all_memory_is_secret() {
-    alone("a_parsed_key_stays_where_all_memory_is_secret", || {
+    alone("key::tests::a_parsed_key_stays_where_all_memory_is_secret", || {
         assert!(install_heap());
         let (vault, locked) = (Vault::new(Wish::Memfd).unwrap(), Vault::new(Wish::Locked).unwrap());
         assert_eq!(stays(&rsa_key(&vault), &vault), vault.kind() == Kind::MemfdSecret);
@@ -71,7 +56,7 @@ fn a_parsed_key_stays_where_all_memory_is_secret() {
 
 #[test]
 fn no_parsed_key_stays_where_a_block_of_it_may_be_elsewhere() {
-    alone("no_parsed_key_stays_where_a_block_of_it_may_be_elsewhere", || {
+    alone("key::tests::no_parsed_key_stays_where_a_block_of_it_may_be_elsewhere", || {
         assert!(install_heap());
         let vault = Vault::new(Wish::Memfd).unwrap();
         let key = rsa_key(&vault);
@@ -82,7 +67,7 @@ fn no_parsed_key_stays_where_a_block_of_it_may_be_elsewhere() {
 
 #[test]
 fn no_parsed_key_stays_on_a_heap_of_somebody_elses() {
-    alone("no_parsed_key_stays_on_a_heap_of_somebody_elses", || {
+    alone("key::tests::no_parsed_key_stays_on_a_heap_of_somebody_elses", || {
         let vault = Vault::new(Wish::Memfd).unwrap();
         assert!(!stays(&rsa_key(&vault), &vault));
     });

@@ -184,3 +184,7 @@ unsafe extern "C" fn release(user: *mut c_void, _file: *const c_char, _line: c_i
         unsafe { libc::free(start.cast()) };
     }
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests;

@@ -9,6 +9,9 @@
 #![deny(unsafe_code)] // forbidden but in the one child that says so
 
 mod allocator;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+pub(crate) mod alone;
 mod buffer;
 mod heap;
 mod mapping;
