@@ -198,7 +198,8 @@ impl Drop for Slot {
 }
 
 fn errno(error: &io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw)
+    // What has no number was not asked of the system: it has none of that kind.
+    error.raw_os_error().map_or(Errno::ENOSYS, Errno::from_raw)
 }
 
 #[cfg(test)]

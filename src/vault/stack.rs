@@ -19,22 +19,30 @@ const SHALLOW: usize = 32 * 1024;
 
 /// Does `work` and wipes the stack that it used. Not for work that waits.
 pub fn scrubbed<T>(work: impl FnOnce() -> T) -> T {
-    let result = below(work);
-    overwrite::<DEEP>();
-    result
+    let _sweep = Sweep::<DEEP>;
+    below(work)
 }
 
 /// The same after sealing, opening, importing and signing, but for what says that it is deep: that does its own.
 pub(crate) fn swept<T>(work: impl FnOnce() -> T) -> T {
-    let result = below(work);
-    overwrite::<SHALLOW>();
-    result
+    let _sweep = Sweep::<SHALLOW>;
+    below(work)
 }
 
 /// Never inlined, so that its frame is where [`overwrite`] has its own.
 #[inline(never)]
 fn below<T>(work: impl FnOnce() -> T) -> T {
     work()
+}
+
+/// Also where the work panics.
+struct Sweep<const DEPTH: usize>;
+
+impl<const DEPTH: usize> Drop for Sweep<DEPTH> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        overwrite::<DEPTH>();
+    }
 }
 
 #[inline(never)]

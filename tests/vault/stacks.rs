@@ -9,6 +9,7 @@ use myagent::key;
 use myagent::message::{PrivateKey, Request};
 use myagent::vault::{Vault, Wish};
 use std::hint::black_box;
+use std::panic::{catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -145,6 +146,20 @@ fn no_password_is_left_on_a_stack() {
     let hash = hash.unwrap();
     leaves_nothing("unlock", &secrets, || assert!(hash.matches(PASSWORD)));
     leaves_nothing("wrong password", &secrets, || assert!(!hash.matches(b"another one")));
+}
+
+#[test]
+fn a_panic_is_swept_too() {
+    let vault = Vault::new(Wish::Locked).unwrap();
+    let record = vault.seal(PASSWORD).unwrap();
+    let panics = |plain: &[u8]| {
+        black_box(<[u8; 16]>::try_from(&plain[..16]).unwrap());
+        // Without the message, which has a stack of its own making.
+        resume_unwind(Box::new(()))
+    };
+    leaves_nothing("panic", &[PASSWORD.to_vec()], || {
+        assert!(catch_unwind(|| vault.open(&record, panics)).is_err());
+    });
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use super::*;
 
+#[cfg(target_os = "linux")]
 const KINDS: [Wish; 2] = [Wish::Memfd, Wish::Locked];
 
 /// The key page's first bytes as the kernel reads them in a forked child: what it writes into a pipe.
