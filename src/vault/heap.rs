@@ -106,7 +106,7 @@ impl Arena {
             self.free[index] = unsafe { *(address as *const usize) };
         } else {
             address = self.next;
-            if !ADDRESSES.get().is_some_and(|arena| address + size <= arena.end) {
+            if address + size > ADDRESSES.get().map_or(0, |arena| arena.end) {
                 return None;
             }
             self.next += size;

@@ -30,7 +30,7 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn new(option: &str, refused: Refused) -> Self {
-        Self::with(option, refused, |scratch, program| scratch.command(program))
+        Self::with(option, refused, Scratch::command)
     }
 
     /// The same, by a command that runs the program with the arguments that follow.

@@ -171,7 +171,7 @@ fn nothing_is_left_of_what_is_sealed() {
             leaves_nothing("seal", &secrets, || record = Some(vault.seal(&secret).unwrap()));
             let record = record.unwrap();
             leaves_nothing("open", &secrets, || {
-                vault.open(&record, |plain| assert!(plain == secret)).unwrap()
+                vault.open(&record, |plain| assert!(plain == secret)).unwrap();
             });
         }
         let mut witness = None;
