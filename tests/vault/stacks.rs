@@ -81,6 +81,12 @@ fn leaves_nothing(what: &str, secrets: &[Vec<u8>], work: impl FnOnce() + Send) {
     }
 }
 
+/// Never inlined, so that its frame is where the next one has its own.
+#[inline(never)]
+fn fills<const DEPTH: usize>(byte: u8) {
+    black_box(&mut [byte; DEPTH]);
+}
+
 /// The look is not blind.
 #[test]
 fn a_stack_that_nobody_sweeps_is_seen() {
@@ -89,8 +95,8 @@ fn a_stack_that_nobody_sweeps_is_seen() {
     assert!(stack.holds(&secret));
     assert!(stack.around_the_sweep().is_none());
     let deep = stack_after(|| {
-        black_box([7_u8; 100_000]);
-        black_box(&mut [0_u8; 50_000]);
+        fills::<100_000>(7);
+        fills::<50_000>(0);
     });
     assert!(deep.around_the_sweep().is_some_and(|left| left.below > 10_000));
 }
