@@ -8,7 +8,7 @@ const KINDS: [Wish; 2] = [Wish::Memfd, Wish::Locked];
 fn seen_by_a_child(region: &Region) -> Vec<u8> {
     use std::io::Read;
     use std::os::fd::AsRawFd;
-    let (mut ours, theirs) = io::pipe().unwrap();
+    let (ours, theirs) = nix::unistd::pipe().unwrap();
     let (fd, base) = (theirs.as_raw_fd(), region.base.as_ptr());
     // SAFETY: the child makes two system calls, and ends.
     let child = unsafe { libc::fork() };
@@ -20,7 +20,7 @@ fn seen_by_a_child(region: &Region) -> Vec<u8> {
     }
     drop(theirs);
     let mut seen = Vec::new();
-    ours.read_to_end(&mut seen).unwrap();
+    std::fs::File::from(ours).read_to_end(&mut seen).unwrap();
     // SAFETY: waits for the child that was begun above.
     assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
     seen
