@@ -5,12 +5,18 @@
 #![forbid(unsafe_code)]
 
 use crate::error::Error;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{Mode, fstat};
+use nix::fcntl::{AT_FDCWD, OFlag, open};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat};
 use nix::unistd::geteuid;
-use std::fs::{DirBuilder, Permissions};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::fs::{DirBuilder, File, Metadata};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
+
+use super::steps;
+
+/// Mode of a directory of ours.
+const MODE: u32 = 0o700;
 
 /// How a directory is.
 #[derive(Debug)]
@@ -38,12 +44,18 @@ pub(super) fn prepare_for_lock(lock: &Path) -> Result<(), Error> {
 /// Whether a directory is ours, exactly of mode 0700, and no symbolic link.
 #[must_use]
 pub fn private(path: &Path) -> Standing {
+    look(path).map_or_else(|standing| standing, |_| Standing::Ready)
+}
+
+/// The directory, opened, where it is ready; else how it is.
+fn look(path: &Path) -> Result<File, Standing> {
     let flags =
         OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-    let unfit = |reason: String| Standing::Unfit(Error::Unfit { path: path.to_owned(), reason });
-    let stat = match open(path, flags, Mode::empty()).and_then(fstat) {
-        Ok(stat) => stat,
-        Err(nix::Error::ENOENT) => return Standing::Absent,
+    let unfit = |reason: String| Err(Standing::Unfit(Error::Unfit { path: path.to_owned(), reason }));
+    let opened = open(path, flags, Mode::empty()).and_then(|directory| Ok((fstat(&directory)?, directory)));
+    let (stat, directory) = match opened {
+        Ok(opened) => opened,
+        Err(nix::Error::ENOENT) => return Err(Standing::Absent),
         Err(nix::Error::ENOTDIR | nix::Error::ELOOP) => {
             return unfit("it is a symbolic link or no directory".to_owned());
         }
@@ -54,7 +66,7 @@ pub fn private(path: &Path) -> Standing {
     } else if stat.st_mode & 0o777 != 0o700 {
         unfit(format!("it has mode {:04o}, not 0700", stat.st_mode & 0o7777))
     } else {
-        Standing::Ready
+        Ok(directory.into())
     }
 }
 
@@ -62,11 +74,62 @@ pub fn private(path: &Path) -> Standing {
 ///
 /// # Errors
 /// The system's, `AlreadyExists` where there is something of that name.
-pub fn make_new(path: &Path) -> std::io::Result<()> {
-    DirBuilder::new().mode(0o700).create(path)?;
-    // The umask can only have taken from it.
-    std::fs::set_permissions(path, Permissions::from_mode(0o700))
+pub fn make_new(path: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(MODE).create(path)?;
+    // The umask can only have taken from it. Where others can write above, it may be another thing by now.
+    if std::fs::symlink_metadata(path)?.permissions().mode() & 0o777 != MODE {
+        fchmodat(AT_FDCWD, path, Mode::S_IRWXU, FchmodatFlags::NoFollowSymlink)?;
+    }
+    Ok(())
 }
+
+/// Opens a directory that must be ours and private, to have what is done with it done there, wherever its path leads
+/// meanwhile.
+///
+/// # Errors
+/// As for [`require`].
+pub(super) fn open_private(path: &Path) -> Result<File, Error> {
+    match look(path) {
+        Ok(directory) => Ok(directory),
+        Err(standing) => Err(require(path, standing).err().unwrap_or(Error::NoHome)),
+    }
+}
+
+/// Why another user could put something of theirs in the place of `path` or of what is above it; none where nobody but
+/// root and we can, or where that cannot be seen.
+pub(super) fn open_to_others(path: &Path) -> Option<Error> {
+    // In a user namespace the system's owner has no number.
+    let system = std::fs::metadata("/").map_or(0, |root| root.uid());
+    let owners = [0, system, geteuid().as_raw()];
+    // Nobody else comes past a directory that is closed to them, until a link or `..` leads elsewhere.
+    let mut closed = false;
+    let mut check = |step: &Path, meta: &Metadata| {
+        closed &= !meta.is_symlink() && !step.ends_with("..");
+        if closed {
+            return Ok(());
+        }
+        let writable = !meta.is_symlink() && meta.mode() & 0o022 != 0 && meta.mode() & 0o1000 == 0;
+        let reason = match (owners.contains(&meta.uid()), writable) {
+            (false, _) => format!("{} belongs to uid {}", step.display(), meta.uid()),
+            (_, true) => {
+                format!("others can write to {} (mode {:04o})", step.display(), meta.mode() & 0o7777)
+            }
+            _ => {
+                closed = meta.is_dir() && meta.mode() & 0o011 == 0;
+                return Ok(());
+            }
+        };
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, Open(reason)))
+    };
+    let Open(reason) = steps::follow(path, &mut check).err()?.downcast().ok()?;
+    let reason = format!("it could be replaced by another user: {reason}");
+    Some(Error::Unfit { path: path.to_owned(), reason })
+}
+
+/// The reason of [`open_to_others`], as against what the system says.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Open(String);
 
 /// An error unless the directory is ready.
 pub(super) fn require(directory: &Path, standing: Standing) -> Result<(), Error> {
@@ -81,8 +144,8 @@ pub(super) fn require(directory: &Path, standing: Standing) -> Result<(), Error>
 
 /// Makes one directory of mode 0700 where there is none.
 pub(super) fn make(path: &Path) -> Result<(), Error> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+    match make_new(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(Error::io(format!("make the directory {}", path.display()), error))
         }
         _ => Ok(()),

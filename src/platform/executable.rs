@@ -5,7 +5,6 @@
 //! Must never: trust a path without the descriptor that was checked, or run a file that can change meanwhile.
 #![forbid(unsafe_code)]
 
-use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -16,12 +15,10 @@ use nix::sys::memfd::MFdFlags;
 use nix::unistd::geteuid;
 
 use super::program::this_program;
+use super::steps;
 
 /// Largest program that is copied, in bytes: thirty times the released one, twice one with all debug information.
 const MAX_PROGRAM: u64 = 256 * 1024 * 1024;
-
-/// Links on the way to a program: as many as Linux follows.
-const MOST_LINKS: usize = 40;
 
 /// The program of a running agent, which a restart looks for again.
 #[derive(Clone, Debug)]
@@ -46,7 +43,8 @@ impl Program {
     /// # Errors
     /// `PermissionDenied` with the reason where it may not be; the system's, such as `NotFound`.
     pub fn open(&self) -> io::Result<File> {
-        let real = self.follow()?;
+        // Whoever can turn one link on the way chooses the program.
+        let real = steps::follow(&self.path, |step, meta| self.check(step, meta))?;
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
         let file = File::options().read(true).custom_flags(flags).open(&real)?;
         let meta = file.metadata()?;
@@ -55,29 +53,6 @@ impl Program {
         }
         self.check(&real, &meta)?;
         Ok(file)
-    }
-
-    /// Where the path leads, with every step of it checked: whoever can turn one link chooses the program.
-    fn follow(&self) -> io::Result<PathBuf> {
-        let (mut at, mut links) = (PathBuf::from("/"), 0);
-        let steps = |path: &Path| path.components().rev().map(|step| step.as_os_str().to_owned()).collect();
-        let mut ahead: Vec<OsString> = steps(&self.path);
-        while let Some(step) = ahead.pop() {
-            // The first step of an absolute path is the root, and starts anew.
-            let next = at.join(&step);
-            let meta = std::fs::symlink_metadata(&next)?;
-            self.check(&next, &meta)?;
-            if !meta.is_symlink() {
-                at = next;
-                continue;
-            }
-            links += 1;
-            if links > MOST_LINKS {
-                return Err(nix::Error::ELOOP.into());
-            }
-            ahead.extend::<Vec<_>>(steps(&std::fs::read_link(&next)?));
-        }
-        Ok(at)
     }
 
     /// Whether nobody else can change what is there. The mode of a symbolic link says nothing.

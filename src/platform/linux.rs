@@ -1,4 +1,5 @@
 //! What only Linux has.
+#![allow(unsafe_code)]
 
 use libc::{c_long, c_ushort, sock_filter, sock_fprog};
 use nix::errno::Errno;

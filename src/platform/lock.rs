@@ -8,14 +8,16 @@
 use super::{directory, unix};
 use crate::error::Error;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// How often the file may be replaced under our hands before something is wrong; normally never.
 const RETRIES: usize = 100;
+/// Mode of the file: the owner alone.
+const MODE: u32 = 0o600;
 /// More than a holder ever writes.
 const MAX_NOTE: u64 = 1024;
 
@@ -144,15 +146,21 @@ fn open(path: &Path) -> Result<File, Error> {
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o600)
+        .mode(MODE)
         // A fifo of that name must not make us wait.
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path)
         .map_err(|e| Error::io(format!("open the lock file {}", path.display()), e))?;
-    match file.metadata() {
-        Ok(meta) if meta.is_file() && meta.uid() == nix::unistd::geteuid().as_raw() => Ok(file),
-        _ => Err(Error::Unfit { path: path.to_owned(), reason: "it is no file of ours".to_owned() }),
+    let meta = file.metadata().ok().filter(|m| m.is_file() && m.uid() == nix::unistd::geteuid().as_raw());
+    let Some(meta) = meta else {
+        return Err(Error::Unfit { path: path.to_owned(), reason: "it is no file of ours".to_owned() });
+    };
+    // A umask that takes from us what we need would lock out the next agent, for good.
+    if meta.mode() & 0o777 != MODE {
+        file.set_permissions(Permissions::from_mode(MODE))
+            .map_err(|e| Error::io(format!("close the lock file {}", path.display()), e))?;
     }
+    Ok(file)
 }
 
 fn is_still(file: &File, path: &Path) -> bool {

@@ -2,6 +2,7 @@
 //! other end, who may start, and what the process does to close itself.
 //!
 //! Nothing here decides about keys, and nothing here reads a message. System calls that need `unsafe` are in `unix` and `linux` alone.
+#![deny(unsafe_code)] // forbidden but in the children that say so
 
 pub mod activation;
 pub mod ancestors;
@@ -32,6 +33,7 @@ pub mod seccomp;
 pub mod signals;
 pub mod sk_helper;
 pub mod socket;
+mod steps;
 pub mod terminal;
 mod unix;
 pub mod user_manager;

@@ -170,7 +170,10 @@ impl Candidate {
         let base = if self.base_private { private(&self.base) } else { Standing::Ready };
         match (base, self.addressable()) {
             (_, Err(error)) => Standing::Unfit(error),
-            (Standing::Ready, Ok(())) => private(self.directory()),
+            (Standing::Ready, Ok(())) => match self.open_to_others() {
+                Some(error) => Standing::Unfit(error),
+                None => private(self.directory()),
+            },
             (Standing::Absent, Ok(())) => Standing::Unfit(Error::Unfit {
                 path: self.base.clone(),
                 reason: "it does not exist".to_owned(),
@@ -188,6 +191,13 @@ impl Candidate {
             directory::make(self.directory())?;
         }
         directory::require(self.directory(), self.standing())
+    }
+
+    /// Whether another user could put a socket of theirs in this one's place, to be given our keys by `ssh-add`. Who can
+    /// do that in a home directory needs no agent for it.
+    fn open_to_others(&self) -> Option<Error> {
+        let looked_at = self.chosen || self.base_private;
+        looked_at.then(|| directory::open_to_others(&self.base)).flatten()
     }
 
     fn beside(&self, of_ours: &str, suffix: &str) -> PathBuf {

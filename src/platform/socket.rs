@@ -5,16 +5,19 @@
 #![forbid(unsafe_code)]
 
 use super::lock::InstanceLock;
-use super::process;
+use super::{directory, process};
 use crate::error::Error;
 use interprocess::local_socket::traits::StreamCommon;
 use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
 use nix::sys::socket::{
     self as raw, AddressFamily, SockFlag, SockType, UnixAddr, getsockopt, setsockopt, sockopt,
 };
+use nix::sys::stat::{Mode, fstatat};
 use nix::sys::time::TimeVal;
-use nix::unistd::geteuid;
+use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
+use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -26,6 +29,11 @@ pub use interprocess::local_socket::{Listener, Stream};
 
 /// Mode of the sockets: the owner alone.
 const SOCKET_MODE: libc::mode_t = 0o600;
+/// How a directory is opened to do something in it: without a right to list it, where the system can.
+#[cfg(target_os = "linux")]
+const HANDLE: OFlag = OFlag::O_PATH;
+#[cfg(not(target_os = "linux"))]
+const HANDLE: OFlag = OFlag::O_RDONLY;
 /// A socket is judged dead by its refusal, at once; this only bounds the wait for one that is alive.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -137,18 +145,25 @@ impl AsFd for BoundSocket {
     }
 }
 
-/// Binds `path` with mode 0600 and listens, removing a dead socket first.
+/// Binds `path` with mode 0600 and listens, removing a dead socket first. Its directory must be ours and private.
 ///
 /// # Errors
-/// [`Error::Silent`] where something listens, [`Error::Unfit`] where the path is no socket; both stay as they are.
+/// [`Error::Silent`] where something listens, [`Error::Unfit`] where the path is no socket of ours; both stay as they
+/// are. [`Error::Unfit`] where the path leads to another directory meanwhile.
 pub fn listen(path: &Path, _held: &InstanceLock) -> Result<BoundSocket, Error> {
-    remove_dead(path)?;
     let failed = |e: io::Error| Error::io(format!("listen on {}", path.display()), e);
+    let (parent, file) = parts(path).map_err(failed)?;
+    let directory = directory::open_private(parent)?;
+    remove_dead(path)?;
     let name = path.to_fs_name::<GenericFilePath>().map_err(failed)?;
     let options = ListenerOptions::new().name(name).mode(SOCKET_MODE).reclaim_name(false);
     let listener = options.create_sync().map_err(failed)?;
-    let meta = std::fs::symlink_metadata(path).map_err(failed)?;
-    Ok(BoundSocket { listener, path: path.to_owned(), identity: Some((meta.dev(), meta.ino())) })
+    // Nobody else can have put it into a directory that is private.
+    let identity = identity_in(&directory, file).map_err(failed)?.ok_or_else(|| Error::Unfit {
+        path: path.to_owned(),
+        reason: "its directory was replaced meanwhile".to_owned(),
+    })?;
+    Ok(BoundSocket { listener, path: path.to_owned(), identity: Some(identity) })
 }
 
 fn remove_dead(path: &Path) -> Result<(), Error> {
@@ -161,6 +176,9 @@ fn remove_dead(path: &Path) -> Result<(), Error> {
     if !meta.file_type().is_socket() {
         return Err(unfit("it is no socket, and stays where it is".to_owned()));
     }
+    if meta.uid() != geteuid().as_raw() {
+        return Err(unfit(format!("it belongs to uid {}, and stays where it is", meta.uid())));
+    }
     let holder = match connect(path, PATIENCE) {
         Err(error) if is_dead(&error) => {
             return unlink_if(path, (meta.dev(), meta.ino()))
@@ -172,12 +190,36 @@ fn remove_dead(path: &Path) -> Result<(), Error> {
     Err(Error::Silent { socket: path.to_owned(), holder })
 }
 
-/// Removes a socket's file, if it still is that one.
+/// Removes a socket's file, if it still is that one: in the directory where it was looked at, even where the path leads
+/// to another one by then.
 pub(super) fn unlink_if(path: &Path, identity: (u64, u64)) -> io::Result<()> {
-    match std::fs::symlink_metadata(path) {
-        Ok(meta) if (meta.dev(), meta.ino()) == identity => std::fs::remove_file(path),
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
+    let (parent, name) = parts(path)?;
+    let opened = open(parent, HANDLE | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
+    let (directory, name) = match &opened {
+        Ok(directory) => (directory.as_fd(), name),
+        Err(nix::Error::ENOENT) => return Ok(()),
+        // Better by its path than not at all.
+        Err(nix::Error::EMFILE | nix::Error::ENFILE) => (AT_FDCWD, path.as_os_str()),
+        Err(error) => return Err((*error).into()),
+    };
+    if identity_in(directory, name)? != Some(identity) {
+        return Ok(());
+    }
+    unlinkat(directory, name, UnlinkatFlags::NoRemoveDir).map_err(Into::into)
+}
+
+/// The directory of a path, and the name in it.
+fn parts(path: &Path) -> io::Result<(&Path, &OsStr)> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok((parent, path.file_name().ok_or(io::ErrorKind::InvalidInput)?))
+}
+
+/// Device and inode of what has this name in the directory, itself and not what it links to; none where nothing has.
+#[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)] // other systems have other widths
+fn identity_in(directory: impl AsFd, name: &OsStr) -> io::Result<Option<(u64, u64)>> {
+    match fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some((stat.st_dev as u64, stat.st_ino as u64))),
+        Err(nix::Error::ENOENT) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }

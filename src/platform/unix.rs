@@ -1,4 +1,5 @@
 //! The few calls of Unix that nix offers only in another shape, or not at all, each in a function of its own.
+#![allow(unsafe_code)]
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};

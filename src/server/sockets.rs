@@ -8,6 +8,11 @@ use super::Config;
 use crate::error::Error;
 use crate::platform::{self, BoundSocket};
 use std::io;
+use std::os::fd::AsFd;
+
+/// Descriptors that an agent has open in the end beside its sockets and what it was born with, and some for clients: with
+/// one too few it would start, and never accept anybody.
+const NEEDED: usize = 14;
 
 /// The sockets of an agent.
 pub struct Sockets {
@@ -23,10 +28,12 @@ impl Sockets {
         let Config { places, lock, .. } = config;
         let (Some(path), Some(lock)) = (&places.control, lock) else {
             let missing = || Error::io("listen without the instance lock", io::ErrorKind::NotFound);
-            return bound.map(|agent| Self { agent, control: None }).ok_or_else(missing);
+            let agent = bound.ok_or_else(missing)?;
+            return room_beside(&agent).map(|()| Self { agent, control: None });
         };
         let control = platform::listen(path, lock)?;
-        match bound.map_or_else(|| platform::listen(&places.socket, lock), Ok) {
+        let listening = || platform::listen(&places.socket, lock);
+        match room_beside(&control).and_then(|()| bound.map_or_else(listening, Ok)) {
             Ok(agent) => Ok(Self { agent, control: Some(control) }),
             Err(error) => {
                 unlink(&control);
@@ -34,6 +41,12 @@ impl Sockets {
             }
         }
     }
+}
+
+/// Whether there may be as many descriptors as an agent needs.
+fn room_beside(socket: &BoundSocket) -> Result<(), Error> {
+    let tried: io::Result<Vec<_>> = (0..NEEDED).map(|_| socket.as_fd().try_clone_to_owned()).collect();
+    tried.map(drop).map_err(|error| Error::io("open as many files as an agent needs (see ulimit -n)", error))
 }
 
 /// Removes the files of the sockets when dropped, however the server ends.

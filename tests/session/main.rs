@@ -8,9 +8,12 @@ mod support;
 mod background;
 mod foreground;
 mod forwarded;
+mod links;
 mod manager;
+mod modes;
 mod notices;
 mod own;
+mod owners;
 mod places;
 mod programs;
 mod quoting;
@@ -18,6 +21,8 @@ mod races;
 mod reuse;
 mod shells;
 mod sockets;
+mod surroundings;
+mod turned;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -106,4 +111,19 @@ pub fn stop(pid: u32) {
     support::wait_until("it is stopped", || {
         std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().all(|task| stopped(task.unwrap()))
     });
+}
+
+/// A connection to the agent.
+pub fn sockets_client(socket: &Path) -> std::os::unix::net::UnixStream {
+    let stream = std::os::unix::net::UnixStream::connect(socket).unwrap();
+    stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
+    stream
+}
+
+/// Whether the list of keys is answered there.
+pub fn answers(stream: &mut std::os::unix::net::UnixStream) -> bool {
+    use std::io::{Read, Write};
+    let mut answer = [0; 9];
+    stream.write_all(&[0, 0, 0, 1, 11]).and_then(|()| stream.read_exact(&mut answer)).is_ok()
+        && answer[4] == 12
 }
