@@ -15,6 +15,7 @@ mod support;
 mod wire;
 
 mod abuse;
+mod canaries;
 mod descriptors;
 mod expiry;
 mod guessing;
