@@ -5,6 +5,10 @@
 //! sockets, [`platform`] the operating system, [`commands`] the command line.
 //!
 //! The library exists for the program `myagent` and for its tests; it promises no stable interface to others.
+#![deny(unsafe_code)] // forbidden but in the modules that say so, which SECURITY.md lists
+
+#[macro_use]
+mod secrecy;
 
 pub mod agent;
 pub mod cli;

@@ -1,5 +1,12 @@
-//! What the project promises about itself: its compiler, its README, its ignored tests.
+//! What the project promises about itself: its compiler, its README, its ignored tests, its unsafe code, its secrets.
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests, which the lints take for the program
+
+#[path = "project/secrets.rs"]
+mod secrets;
+#[path = "project/source.rs"]
+mod source;
+#[path = "project/unsafe_code.rs"]
+mod unsafe_code;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

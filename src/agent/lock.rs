@@ -104,6 +104,8 @@ fn hash(password: &[u8], salt: &[u8; 16]) -> Option<Hash> {
     Some(hash)
 }
 
+never_copied_or_shown!(Lock);
+
 /// Open, or closed by a password; and how often a wrong one came.
 #[derive(Default)]
 pub(super) struct Lock {

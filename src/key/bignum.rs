@@ -5,6 +5,8 @@ use std::ptr::{self, NonNull};
 
 use aws_lc_sys as c;
 
+never_copied_or_shown!(Number);
+
 /// A number of AWS-LC's, wiped when dropped.
 pub(super) struct Number(NonNull<c::BIGNUM>);
 

@@ -30,6 +30,8 @@ pub(super) fn sign(curve: Curve, scalar: &[u8], data: &[u8]) -> Option<Vec<u8>> 
     Some(numbers)
 }
 
+never_copied_or_shown!(Key);
+
 /// The private half of a key.
 struct Key(NonNull<c::EC_KEY>);
 

@@ -18,6 +18,8 @@ pub(super) const PUBLIC_LEN: usize = 1312;
 /// Bytes of a signature.
 pub(super) const SIGNATURE_LEN: usize = 2420;
 
+never_copied_or_shown!(MlDsa44);
+
 /// A key in AWS-LC's memory, wiped when dropped.
 pub(super) struct MlDsa44(NonNull<c::EVP_PKEY>);
 

@@ -91,6 +91,8 @@ pub struct Key {
     held: Held,
 }
 
+never_copied_or_shown!(Held);
+
 /// Where the private half is.
 enum Held {
     /// Here.

@@ -37,6 +37,8 @@ impl Hash {
     }
 }
 
+never_copied_or_shown!(Numbers<'static>, Rsa);
+
 /// A key's numbers as digits, big-endian.
 pub(super) struct Numbers<'f> {
     pub(super) n: &'f [u8],

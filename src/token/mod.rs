@@ -5,6 +5,7 @@
 //! the provider hangs.
 //! Must never: be trusted by the agent: a signature is checked against the public key before it goes out, and a text
 //! that the provider wrote is escaped.
+#![forbid(unsafe_code)]
 
 mod der;
 mod message;

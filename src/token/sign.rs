@@ -105,6 +105,8 @@ fn pure_eddsa() -> Mechanism<'static> {
     Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Ed25519))
 }
 
+never_copied_or_shown!(Wanted<'static>);
+
 /// What is to be signed, and how.
 pub(super) struct Wanted<'m> {
     pub(super) public: &'m [u8],

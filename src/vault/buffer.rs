@@ -13,6 +13,8 @@ use super::wipe::wipe;
 /// The least that a buffer on the heap grows by, so that a byte at a time does not move it each time.
 const GROWTH: usize = 1024;
 
+never_copied_or_shown!(Place);
+
 enum Place {
     Region(Slot),
     Heap(Vec<u8>),

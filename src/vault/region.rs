@@ -168,6 +168,8 @@ impl Drop for Region {
     }
 }
 
+never_copied_or_shown!(Region, Slot);
+
 /// [`SLOT_LEN`] bytes of the region, for one holder.
 pub(crate) struct Slot {
     region: Arc<Region>,

@@ -45,6 +45,8 @@ impl Kind {
     }
 }
 
+never_copied_or_shown!(Ended);
+
 /// What became of a program.
 pub(super) struct Ended {
     status: ExitStatus,
