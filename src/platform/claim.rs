@@ -186,6 +186,32 @@ mod tests {
         }
     }
 
+    /// A watcher that looks without a pause sees no other mode, in hundreds of births.
+    #[test]
+    fn a_socket_is_its_owner_s_from_the_first_moment() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let births = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            let watcher = scope.spawn(|| {
+                let (mut last, mut modes) = (false, std::collections::BTreeSet::new());
+                while births.load(Ordering::Relaxed) < 500 {
+                    let meta = std::fs::symlink_metadata(&path).ok();
+                    births.fetch_add(usize::from(meta.is_some() && !last), Ordering::Relaxed);
+                    last = meta.is_some();
+                    modes.extend(meta.map(|meta| meta.mode() & 0o7777));
+                }
+                modes
+            });
+            while !watcher.is_finished() {
+                drop(bind_new(&path).unwrap());
+                std::fs::remove_file(&path).unwrap();
+            }
+            assert_eq!(watcher.join().unwrap().into_iter().collect::<Vec<_>>(), [0o600]);
+        });
+    }
+
     /// Often enough that two meet between a look and a removal.
     #[test]
     fn of_many_one_has_it() {

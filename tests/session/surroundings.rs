@@ -124,6 +124,28 @@ fn few_descriptors_are_an_error_or_enough() {
     }
 }
 
+/// An agent whose clients hold all its descriptors ends as cleanly as any.
+#[test]
+fn an_end_without_a_free_descriptor_leaves_no_socket() {
+    let place = Place::new();
+    let mut call = place.scratch.command("sh");
+    call.args(["-c", "ulimit -n 24; exec \"$0\" start --log warn"]).arg(myagent());
+    let (status, out, err) = run(call.env("MYAGENT_SOCK", &place.socket));
+    assert_eq!((status, err.as_str()), (0, ""));
+    let clients: Vec<_> = (0..8).map(|_| sockets_client(&place.socket)).collect();
+    let log = place.socket.with_file_name("agent.log");
+    wait_until("it has none left", || {
+        std::fs::read_to_string(&log).is_ok_and(|log| log.contains("no connection can be accepted now"))
+    });
+    let pid = pid_in(&out).unwrap();
+    crate::signal(pid, SIGTERM);
+    wait_until("it has ended", || !lives(pid));
+    for name in ["agent.sock", "control.sock"] {
+        assert!(place.socket.with_file_name(name).symlink_metadata().is_err(), "{name} is left");
+    }
+    drop(clients);
+}
+
 /// Values of `MYAGENT_SOCK` that are no path of a socket: each is an error that says so, and never another place.
 #[test]
 fn a_named_place_that_is_none_is_an_error_of_every_command() {
