@@ -10,7 +10,7 @@ use crate::error::Error;
 use interprocess::local_socket::traits::StreamCommon;
 use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
+use nix::fcntl::{AtFlags, OFlag, open};
 use nix::sys::socket::{
     self as raw, AddressFamily, SockFlag, SockType, UnixAddr, getsockopt, setsockopt, sockopt,
 };
@@ -194,18 +194,15 @@ fn remove_dead(path: &Path) -> Result<(), Error> {
 /// to another one by then.
 pub(super) fn unlink_if(path: &Path, identity: (u64, u64)) -> io::Result<()> {
     let (parent, name) = parts(path)?;
-    let opened = open(parent, HANDLE | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
-    let (directory, name) = match &opened {
-        Ok(directory) => (directory.as_fd(), name),
+    let directory = match open(parent, HANDLE | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()) {
+        Ok(directory) => directory,
         Err(nix::Error::ENOENT) => return Ok(()),
-        // Better by its path than not at all.
-        Err(nix::Error::EMFILE | nix::Error::ENFILE) => (AT_FDCWD, path.as_os_str()),
-        Err(error) => return Err((*error).into()),
+        Err(error) => return Err(error.into()),
     };
-    if identity_in(directory, name)? != Some(identity) {
+    if identity_in(&directory, name)? != Some(identity) {
         return Ok(());
     }
-    unlinkat(directory, name, UnlinkatFlags::NoRemoveDir).map_err(Into::into)
+    unlinkat(&directory, name, UnlinkatFlags::NoRemoveDir).map_err(Into::into)
 }
 
 /// The directory of a path, and the name in it.
