@@ -1,3 +1,5 @@
+//! Who gets a path of several, what stays, and modes from the first moment on.
+
 use super::*;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
