@@ -1,10 +1,12 @@
 //! Keys on a FIDO token: what the token knows them by, and the PIN that opens it.
 
-use super::scan::{Secrets, control_holds};
-use super::support::{Agent, Scratch, run};
-use super::{Rig, agent, socket};
-use std::io::Write;
-use std::process::Stdio;
+use super::keys::Key;
+use super::rig::{Memory, Rig, agent, script};
+use super::scan::Secrets;
+use super::support::{Scratch, run, wait_until};
+use super::wire::{self, FAILURE, Fields, SUCCESS};
+use super::{PASSWORD, WRONG};
+use nix::sys::signal::{Signal, kill};
 
 /// A token played by a library, of Debian's package openssh-tests.
 const TOKEN: &str = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so";
@@ -26,18 +28,20 @@ const ASKPASS: &str = "#!/bin/sh
 echo 'a PIN that no token has, and that is looked for'
 ";
 
-/// Another process writes it, so that no test's child has it open for writing when it is run.
-fn program(scratch: &Scratch, name: &str, text: &str) -> String {
-    let path = scratch.path(name);
-    let mut install = scratch.command("install");
-    let mut install =
-        install.args(["-m", "700", "/dev/stdin"]).arg(&path).stdin(Stdio::piped()).spawn().unwrap();
-    install.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    assert!(install.wait().unwrap().success());
-    path.to_str().unwrap().to_owned()
+/// The token that the tests play has its private half in the handle: a seed, or a text with the number.
+fn handle(key: &Key) -> Vec<u8> {
+    let mut fields = Fields(&key.private);
+    let kind = fields.string();
+    let public = if kind.starts_with(b"sk-ecdsa") { 3 } else { 2 };
+    for _ in 0..public {
+        fields.string();
+    }
+    fields.u8();
+    let handle = fields.string();
+    if kind.starts_with(b"sk-ecdsa") { handle.to_vec() } else { handle[..32].to_vec() }
 }
 
-fn rig(memory: &str) -> Rig {
+fn rig(memory: Memory) -> Rig {
     let scratch = Scratch::new();
     let mut secrets = Secrets::new();
     for kind in KINDS {
@@ -45,46 +49,66 @@ fn rig(memory: &str) -> Rig {
         let keygen = keygen.args(["-q", "-N", "", "-C", kind, "-t", kind, "-f", kind]);
         let (status, _, error) = run(keygen.env("SSH_SK_PROVIDER", TOKEN));
         assert_eq!(status, 0, "{error}");
-        secrets.add_key(kind, &scratch.path(kind));
+        secrets.add(kind, &handle(&Key::read(&scratch.path(kind))));
     }
     secrets.add("PIN", PIN.as_bytes());
-    control_holds(&secrets);
-    let mut command = agent(&scratch, &["--secret-memory", memory, "--trust-own-binary"], "true");
-    command.env("SSH_SK_HELPER", program(&scratch, "helper", HELPER));
-    command.env("SSH_ASKPASS", program(&scratch, "askpass", ASKPASS)).env("SSH_ASKPASS_REQUIRE", "force");
-    Rig { agent: Agent::spawn(command, socket(&scratch)), scratch, secrets }
+    secrets.add("password", PASSWORD);
+    secrets.add("wrong-one", WRONG);
+    let mut agent = agent(&scratch, memory);
+    agent.env("SSH_SK_HELPER", script(&scratch, "helper", HELPER));
+    agent.env("SSH_ASKPASS", script(&scratch, "askpass", ASKPASS)).env("SSH_ASKPASS_REQUIRE", "force");
+    Rig::new(scratch, memory, agent, "a FIDO token's keys", secrets)
+}
+
+fn load(rig: &Rig, arguments: &[&str]) {
+    for kind in KINDS {
+        let arguments = [&["-q"], arguments, &[kind]].concat();
+        let (status, _, error) = run(rig.ssh_add(&arguments).env("SSH_SK_PROVIDER", TOKEN));
+        assert_eq!(status, 0, "{kind} is not added: {error}");
+    }
+}
+
+fn use_keys(rig: &Rig) {
+    for kind in KINDS {
+        let (status, _, error) = run(&mut rig.ssh_add(&["-T", &format!("{kind}.pub")]));
+        assert_eq!(status, 0, "{kind} does not sign: {error}");
+    }
 }
 
 fn live(rig: &Rig) {
-    let use_keys = || {
-        for kind in KINDS {
-            let (status, _, error) = run(&mut rig.ssh_add(&["-T", &format!("{kind}.pub")]));
-            assert_eq!(status, 0, "{kind} does not sign: {error}");
-        }
-    };
-    for kind in KINDS {
-        let (status, _, error) = run(rig.ssh_add(&["-q", kind]).env("SSH_SK_PROVIDER", TOKEN));
-        assert_eq!(status, 0, "{kind} is not added: {error}");
-    }
+    load(rig, &[]);
     rig.nothing_is_found("loaded");
-    (0..3).for_each(|_| use_keys());
+    (0..3).for_each(|_| use_keys(rig));
     rig.nothing_is_found("used with a PIN");
     rig.restart();
     rig.nothing_is_found("restarted");
-    use_keys();
+    use_keys(rig);
     rig.nothing_is_found("used by the next program");
+    let mut conn = rig.conn();
+    conn.expect(&wire::lock(PASSWORD), SUCCESS);
+    conn.expect(&wire::unlock(WRONG), FAILURE);
+    rig.nothing_is_found("locked, a wrong password");
+    conn.expect(&wire::unlock(PASSWORD), SUCCESS);
+    rig.nothing_is_found("unlocked");
     assert_eq!(run(&mut rig.ssh_add(&["-q", "-D"])).0, 0);
-    rig.nothing_is_found("removed");
+    rig.nothing_is_found("all removed");
+    load(rig, &["-t", "1"]);
+    wait_until("every key's time is over", || rig.is_empty());
+    rig.nothing_is_found("expired");
+    load(rig, &[]);
+    kill(rig.pid(), Signal::SIGUSR1).unwrap();
+    wait_until("all keys are forgotten", || rig.is_empty());
+    rig.nothing_is_found("forgotten on SIGUSR1");
 }
 
 #[test]
 #[ignore = "needs root, /usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so: it reads the agent's memory"]
 fn nothing_of_a_token_is_found_with_memory_of_memfd_secret() {
-    live(&rig("memfd"));
+    live(&rig(Memory::Memfd));
 }
 
 #[test]
 #[ignore = "needs root, /usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so: it reads the agent's memory"]
 fn nothing_of_a_token_is_found_with_locked_memory() {
-    live(&rig("mlock"));
+    live(&rig(Memory::Locked));
 }
