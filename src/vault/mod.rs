@@ -18,6 +18,7 @@ mod mapping;
 #[cfg(target_os = "linux")]
 mod passage;
 mod region;
+mod registers;
 mod stack;
 mod wipe;
 mod witness;

@@ -32,7 +32,9 @@ pub(crate) fn swept<T>(work: impl FnOnce() -> T) -> T {
 /// Never inlined, so that its frame is where [`overwrite`] has its own.
 #[inline(never)]
 fn below<T>(work: impl FnOnce() -> T) -> T {
-    work()
+    let result = work();
+    super::registers::wipe();
+    result
 }
 
 /// Also where the work panics.

@@ -158,7 +158,7 @@ fn nothing_is_found_with_locked_memory() {
 }
 
 #[test]
-#[ignore = "needs root, setpriv: it reads the agent's memory, and takes from it the right to lock any"]
+#[ignore = "needs root, gcore, setpriv: it reads the agent's memory, and takes from it the right to lock any"]
 fn nothing_is_found_with_memory_that_cannot_be_locked() {
     let rig = rig(Memory::Unlocked, "the life of keys");
     load(&rig, b"me@here", &[]);

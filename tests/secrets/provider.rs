@@ -74,13 +74,13 @@ fn live(rig: &Rig) {
 }
 
 #[test]
-#[ignore = "needs root, softhsm2-util, pkcs11-tool: SoftHSM's tokens, and a look at the memory of others"]
+#[ignore = "needs root, gcore, softhsm2-util, pkcs11-tool: SoftHSM's tokens, and a look at the memory of others"]
 fn no_pin_of_a_provider_is_found_with_memory_of_memfd_secret() {
     live(&rig(Memory::Memfd));
 }
 
 #[test]
-#[ignore = "needs root, softhsm2-util, pkcs11-tool: SoftHSM's tokens, and a look at the memory of others"]
+#[ignore = "needs root, gcore, softhsm2-util, pkcs11-tool: SoftHSM's tokens, and a look at the memory of others"]
 fn no_pin_of_a_provider_is_found_with_locked_memory() {
     live(&rig(Memory::Locked));
 }

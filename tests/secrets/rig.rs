@@ -172,15 +172,18 @@ impl Rig {
         self.nothing_in(moment, self.agent.pid());
     }
 
-    /// The same in the memory of another process.
+    /// The same in the memory of another process, and in the registers of its threads.
     pub(crate) fn nothing_in(&self, moment: &str, pid: u32) {
-        self.judge(moment, &self.secrets.found_in(pid));
+        let mut found = self.secrets.found_in(pid);
+        self.secrets.find_in_file(&registers_of(&self.scratch, pid), "the registers", &mut found);
+        self.judge(moment, &found);
     }
 
     /// Nothing in a core image: what gdb is shown of the memory, but for what is marked as not to be dumped.
     pub(crate) fn nothing_in_core(&self, moment: &str) {
         let core = core_of(&self.scratch, self.agent.pid());
-        let found = self.secrets.found_in_file(&core);
+        let mut found = Found::default();
+        self.secrets.find_in_file(&core, "the core image", &mut found);
         std::fs::remove_file(core).unwrap();
         self.judge(moment, &found);
     }
@@ -198,6 +201,16 @@ pub(crate) fn core_of(scratch: &Scratch, pid: u32) -> PathBuf {
     let (status, out, error) = run(scratch.command("gcore").arg("-o").arg(&prefix).arg(pid.to_string()));
     assert_eq!(status, 0, "{out}{error}");
     scratch.path(&format!("core.{pid}"))
+}
+
+/// A core image without memory: what the threads have in their registers.
+fn registers_of(scratch: &Scratch, pid: u32) -> PathBuf {
+    let filter = format!("/proc/{pid}/coredump_filter");
+    let usual = std::fs::read_to_string(&filter).unwrap();
+    std::fs::write(&filter, "0").unwrap();
+    let core = core_of(scratch, pid);
+    std::fs::write(&filter, format!("0x{usual}")).unwrap();
+    core
 }
 
 /// A signature, whatever it is worth.

@@ -36,6 +36,7 @@ pub(crate) struct Secrets {
 }
 
 /// What was found.
+#[derive(Default)]
 pub(crate) struct Found {
     /// "key.component form in region" of each secret of which a piece was found.
     pub(crate) hits: Vec<String>,
@@ -91,7 +92,7 @@ impl Secrets {
     /// Looks through all memory of a process that can be read.
     pub(crate) fn found_in(&self, pid: u32) -> Found {
         let memory = File::open(format!("/proc/{pid}/mem")).unwrap();
-        let mut found = Found { hits: Vec::new(), bytes: 0 };
+        let mut found = Found::default();
         for region in used_regions(pid) {
             let (start, end) = region.split(' ').next().unwrap().split_once('-').unwrap();
             let [start, end] = [start, end].map(|address| u64::from_str_radix(address, 16).unwrap());
@@ -106,11 +107,10 @@ impl Secrets {
     }
 
     /// Looks through a file, such as a core image.
-    pub(crate) fn found_in_file(&self, path: &Path) -> Found {
+    pub(crate) fn find_in_file(&self, path: &Path, name: &str, found: &mut Found) {
         let bytes = std::fs::read(path).unwrap();
-        let mut found = Found { hits: Vec::new(), bytes: bytes.len() };
-        self.look(&bytes, "the file", &mut found.hits);
-        found
+        found.bytes += bytes.len();
+        self.look(&bytes, name, &mut found.hits);
     }
 
     pub(crate) fn look(&self, memory: &[u8], place: &str, hits: &mut Vec<String>) {

@@ -2,7 +2,7 @@
 
 use super::rig::core_of;
 use super::scan::forms::forms;
-use super::scan::{Secrets, control_holds, control_holds_while};
+use super::scan::{Found, Secrets, control_holds, control_holds_while};
 use super::support::Scratch;
 use std::process::Command;
 
@@ -64,7 +64,8 @@ fn every_form_is_found_in_a_core_image() {
     let mut secrets = Secrets::new();
     secrets.add("password", b"a password that is looked for everywhere");
     control_holds_while(&secrets, |pid| {
-        let found = secrets.found_in_file(&core_of(&scratch, pid));
+        let mut found = Found::default();
+        secrets.find_in_file(&core_of(&scratch, pid), "the core image", &mut found);
         assert_eq!(found.hits.len(), 14, "{:?}", found.hits);
     });
 }

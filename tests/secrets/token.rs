@@ -102,13 +102,13 @@ fn live(rig: &Rig) {
 }
 
 #[test]
-#[ignore = "needs root, /usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so: it reads the agent's memory"]
+#[ignore = "needs root, gcore, /usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so: it reads the agent's memory"]
 fn nothing_of_a_token_is_found_with_memory_of_memfd_secret() {
     live(&rig(Memory::Memfd));
 }
 
 #[test]
-#[ignore = "needs root, /usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so: it reads the agent's memory"]
+#[ignore = "needs root, gcore, /usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so: it reads the agent's memory"]
 fn nothing_of_a_token_is_found_with_locked_memory() {
     live(&rig(Memory::Locked));
 }
