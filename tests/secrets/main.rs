@@ -15,6 +15,7 @@ mod hsm;
 #[path = "../support/keys.rs"]
 mod keys;
 mod life;
+mod process;
 mod provider;
 mod rig;
 mod samples;

@@ -1,5 +1,6 @@
 //! An agent, what is looked for in its memory, and the table of what was found.
 
+use super::process::{WRAPPING_KEY, core_of, forgive_wrapping_key, registers_of, wrapping_key_of};
 use super::scan::{Found, Secrets, control_holds, key_of};
 use super::support::{self, Agent, Scratch, run, wait_until};
 use super::table::Table;
@@ -114,7 +115,16 @@ impl Rig {
     }
 
     /// With one that is there. First a control process that holds the same secrets is seen through.
-    pub(crate) fn over(scratch: Scratch, memory: Memory, agent: Agent, what: &str, secrets: Secrets) -> Self {
+    pub(crate) fn over(
+        scratch: Scratch,
+        memory: Memory,
+        agent: Agent,
+        what: &str,
+        mut secrets: Secrets,
+    ) -> Self {
+        if let Memory::Locked = memory {
+            secrets.add(WRAPPING_KEY, &wrapping_key_of(agent.pid()));
+        }
         let forms = control_holds(&secrets);
         let title = format!(
             "{what}, {}; the control process holds {forms} forms of these secrets, and all were found",
@@ -174,8 +184,11 @@ impl Rig {
 
     /// The same in the memory of another process, and in the registers of its threads.
     pub(crate) fn nothing_in(&self, moment: &str, pid: u32) {
-        let mut found = self.secrets.found_in(pid);
-        self.secrets.find_in_file(&registers_of(&self.scratch, pid), "the registers", &mut found);
+        let (mut found, registers) = (self.secrets.found_in(pid), registers_of(&self.scratch, pid));
+        self.secrets.find_in_file(&registers, "the registers", &mut found);
+        if let (Memory::Locked, true) = (self.memory, pid == self.agent.pid()) {
+            forgive_wrapping_key(pid, &mut found);
+        }
         self.judge(moment, &found);
     }
 
@@ -193,24 +206,6 @@ impl Rig {
         assert!(found.bytes > LEAST_READ, "hardly anything was read");
         assert_eq!(found.hits, Vec::<String>::new(), "{moment}");
     }
-}
-
-/// A core image of a process that goes on.
-pub(crate) fn core_of(scratch: &Scratch, pid: u32) -> PathBuf {
-    let prefix = scratch.path("core");
-    let (status, out, error) = run(scratch.command("gcore").arg("-o").arg(&prefix).arg(pid.to_string()));
-    assert_eq!(status, 0, "{out}{error}");
-    scratch.path(&format!("core.{pid}"))
-}
-
-/// A core image without memory: what the threads have in their registers.
-fn registers_of(scratch: &Scratch, pid: u32) -> PathBuf {
-    let filter = format!("/proc/{pid}/coredump_filter");
-    let usual = std::fs::read_to_string(&filter).unwrap();
-    std::fs::write(&filter, "0").unwrap();
-    let core = core_of(scratch, pid);
-    std::fs::write(&filter, format!("0x{usual}")).unwrap();
-    core
 }
 
 /// A signature, whatever it is worth.

@@ -1,6 +1,6 @@
 //! The scanner itself: it is not blind.
 
-use super::rig::core_of;
+use super::process::core_of;
 use super::scan::forms::forms;
 use super::scan::{Found, Secrets, control_holds, control_holds_while};
 use super::support::Scratch;
