@@ -19,8 +19,8 @@ pub(super) fn wipe() {
                 ".endr",
                 clobber_abi("C"),
                 options(nomem, nostack, preserves_flags)
-            )
-        };
+            );
+        }
     }
     if is_x86_feature_detected!("avx") {
         // SAFETY: the processor has the instruction; it empties registers 0 to 15, which a call may use as well.
@@ -35,8 +35,8 @@ pub(super) fn wipe() {
             ".endr",
             clobber_abi("C"),
             options(nomem, nostack, preserves_flags)
-        )
-    };
+        );
+    }
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -61,8 +61,8 @@ pub(super) fn wipe() {
             out("v15") _,
             clobber_abi("C"),
             options(nomem, nostack, preserves_flags)
-        )
-    };
+        );
+    }
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]

@@ -69,7 +69,8 @@ fn composites() -> [Key; 2] {
     let plain = Key::read(&file);
     let blob = super::keys::read_public(&file.with_file_name("key-cert.pub"));
     let mut fields = Fields(&plain.private);
-    (fields.string(), fields.string());
+    fields.string();
+    fields.string();
     let kind = Fields(&blob).string();
     let private = Body::default().string(kind).string(&blob).raw(fields.0).0;
     [plain, Key { blob, private }]
