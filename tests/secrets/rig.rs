@@ -1,5 +1,6 @@
 //! An agent, what is looked for in its memory, and the table of what was found.
 
+use super::hsm;
 use super::process::{WRAPPING_KEY, core_of, forgive_wrapping_key, registers_of, wrapping_key_of};
 use super::scan::{Found, Secrets, control_holds, key_of};
 use super::support::{self, Agent, Scratch, run, wait_until};
@@ -152,11 +153,13 @@ impl Rig {
 
     /// The agent goes on as another program, and the one that was tried first is gone.
     pub(crate) fn restart(&self) {
-        let before = self.status().handovers;
+        let (before, children) = (self.status().handovers, hsm::children(self.agent.pid()));
         let mut command = self.scratch.command(support::myagent());
         let (status, _, error) = run(command.arg("restart").env("MYAGENT_SOCK", &self.agent.socket));
         assert_eq!((status, error.as_str()), (0, ""));
         assert_eq!(self.status().handovers, before + 1);
+        let left = hsm::children(self.agent.pid());
+        assert!(left.iter().all(|child| children.contains(child)), "{children:?} became {left:?}");
     }
 
     /// Nobody is connected any more, and what belonged to a connection is gone with it.

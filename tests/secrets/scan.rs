@@ -91,7 +91,8 @@ impl Secrets {
 
     /// Looks through all memory of a process that can be read.
     pub(crate) fn found_in(&self, pid: u32) -> Found {
-        let memory = File::open(format!("/proc/{pid}/mem")).unwrap();
+        let memory =
+            File::open(format!("/proc/{pid}/mem")).expect("root reads it, and others their own child's");
         let mut found = Found::default();
         for region in used_regions(pid) {
             let (start, end) = region.split(' ').next().unwrap().split_once('-').unwrap();

@@ -117,7 +117,7 @@ fn it_is_no_command_for_people() {
 }
 
 #[test]
-#[ignore = "needs softhsm2-util, pkcs11-tool, python3, root: SoftHSM's tokens, and a look at the memory of others"]
+#[ignore = "needs softhsm2-util, pkcs11-tool, root: SoftHSM's tokens, and a look at the memory of others"]
 fn no_pin_stays_in_memory() {
     let rig = Rig::new(small_token());
     let mut secrets = Secrets::new();
