@@ -1,0 +1,46 @@
+//! Many who guess the password of a locked agent, and its owner.
+
+use crate::Stage;
+use crate::client::{Abuser, Client};
+use crate::support::wait_until;
+use crate::wire::{self, Conn, IDENTITIES, SUCCESS, frame, unlock};
+use crate::world::{PASSWORD, World};
+use std::time::Duration;
+
+const GUESSERS: usize = 200;
+
+pub(crate) fn guess(stage: &Stage<'_>) {
+    let guess = frame(&unlock(b"wrong"));
+    let mut all: Vec<Abuser<'_>> = Vec::new();
+    while !stage.is_over() {
+        while all.len() < GUESSERS {
+            let Some(conn) = Abuser::open(stage, &stage.world.locked.socket) else { break };
+            conn.send(&guess);
+            all.push(conn);
+        }
+        all.retain(|conn| match conn.take() {
+            Some(0) => true,
+            Some(_) => {
+                stage.figures.refused();
+                conn.send(&guess).is_some()
+            }
+            None => false,
+        });
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whoever does not guess is answered: with no keys.
+pub(crate) fn list_while_locked(stage: &Stage<'_>) {
+    let mut client = Client::new(stage, "listing while locked", &stage.world.locked.socket);
+    while !stage.is_over() {
+        assert_eq!(client.ask(&wire::list()), [IDENTITIES, 0, 0, 0, 0]);
+    }
+}
+
+/// The guessers have left; the right password opens the agent with its key.
+pub(crate) fn owner_gets_in(world: &World) {
+    let mut conn = Conn::open(&world.locked.socket).unwrap();
+    wait_until("the owner gets in", || conn.ask(&unlock(PASSWORD)).as_deref() == Some(&[SUCCESS]));
+    assert_eq!(conn.comments(), ["ed25519"]);
+}

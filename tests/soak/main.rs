@@ -1,0 +1,131 @@
+//! Everything that clients can do to an agent, all of it at once, while others use it: signing, adding and removing,
+//! tokens, questions, forwarded connections, restarts. It prints what came of it.
+//!
+//! A minute by default; `MYAGENT_SOAK_SECONDS` says how long.
+#![cfg(target_os = "linux")]
+#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests are tests too
+
+#[path = "../token/hsm.rs"]
+#[allow(dead_code)] // it is those tests' own
+mod hsm;
+#[path = "../support/keys.rs"]
+mod keys;
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../support/wire.rs"]
+mod wire;
+
+mod broken;
+mod client;
+mod figures;
+mod good;
+mod greedy;
+mod guessing;
+mod person;
+mod restarts;
+mod slow;
+mod tokens;
+mod world;
+
+use figures::Figures;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use world::World;
+
+/// How long it goes on unless told otherwise, in seconds.
+const USUAL: u64 = 60;
+
+/// Somebody in the play: does its part until it is over.
+type Actor = fn(&Stage<'_>);
+
+/// Who is there from the first minute to the last; each may be there more than once.
+const ACTORS: &[Actor] = &[
+    good::sign_with_ed25519,
+    good::sign_with_rsa,
+    good::sign_with_p256,
+    good::add_and_remove,
+    good::forwarded,
+    good::look_at_the_status,
+    tokens::sign_with_fido,
+    tokens::sign_with_pkcs11,
+    person::answer_questions,
+    person::leave_questions_open,
+    slow::say_nothing,
+    slow::say_little,
+    slow::never_read,
+    greedy::send_the_largest,
+    greedy::open_and_hold,
+    greedy::connect_and_leave,
+    broken::hang_up_anywhere,
+    broken::send_nonsense,
+    guessing::guess,
+    guessing::list_while_locked,
+    restarts::again_and_again,
+];
+
+/// What every actor sees.
+pub(crate) struct Stage<'w> {
+    pub(crate) world: &'w World,
+    pub(crate) figures: &'w Figures,
+    begun: Instant,
+    lasts: Duration,
+    broken_off: &'w AtomicBool,
+}
+
+impl Stage<'_> {
+    pub(crate) fn is_over(&self) -> bool {
+        self.broken_off.load(Ordering::Relaxed) || self.begun.elapsed() >= self.lasts
+    }
+
+    /// The first half is without restarts.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.begun.elapsed() < self.lasts / 2
+    }
+}
+
+/// Ends the play when an actor panics: the others would go on to the end.
+struct Alarm<'a>(&'a AtomicBool);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn seconds() -> u64 {
+    std::env::var("MYAGENT_SOAK_SECONDS").map_or(USUAL, |text| text.parse().expect("a number of seconds"))
+}
+
+#[test]
+#[ignore = "needs root, ssh-keygen, softhsm2-util, pkcs11-tool, /usr/lib/openssh/ssh-sk-helper, /usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so: it takes a minute"]
+fn all_of_it_at_once() {
+    let world = World::new();
+    let figures = Figures::of(world.open.pid());
+    let broken_off = AtomicBool::new(false);
+    let lasts = Duration::from_secs(seconds());
+    let stage =
+        Stage { world: &world, figures: &figures, begun: Instant::now(), lasts, broken_off: &broken_off };
+    std::thread::scope(|scope| {
+        let stage = &stage;
+        for actor in ACTORS {
+            scope.spawn(move || {
+                let _alarm = Alarm(stage.broken_off);
+                actor(stage);
+            });
+        }
+        scope.spawn(move || {
+            while !stage.is_over() {
+                stage.figures.look();
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
+    });
+    guessing::owner_gets_in(&world);
+    world.is_as_before();
+    world.everything_ends(&figures);
+    figures.print(lasts);
+    figures.are_right();
+}
