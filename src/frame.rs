@@ -1,14 +1,17 @@
 //! Frames: a length, then as many bytes (RFC 9987 section 3).
 //!
 //! Guarantees: memory grows with what a peer has sent, never with what it announces; at most [`MAX_LEN`] for one frame
-//! or the [`Intake`]'s limit for all that are half received; a message that may carry a secret is received
-//! into secret memory, and every message is wiped when dropped.
+//! or the [`Intake`]'s limits for all together, from the first byte to the answer; what is not yet taken of answers stays
+//! within a [`Room`]; a message that may carry a secret is received into secret memory, and every message is wiped
+//! when dropped.
 //! Must never: answer for a frame that is not complete, or read a byte of the next one.
 #![forbid(unsafe_code)]
 
 mod intake;
+mod room;
 
-pub use intake::Intake;
+pub use intake::{Intake, Received};
+pub use room::Room;
 
 use std::time::Duration;
 
@@ -17,9 +20,14 @@ use tokio::time::timeout;
 
 use crate::message;
 use crate::vault::{SecretBuf, Vault};
+use room::Ticket;
 
 /// Longest message, in bytes: OpenSSH's AGENT_MAX_LEN.
 pub const MAX_LEN: usize = 256 * 1024;
+
+/// Messages and answers up to so many bytes count in no [`Room`]: those of ssh and git are as small, and the number of
+/// connections is the bound of them. Whoever asks for no more waits for nobody who does.
+pub const SMALL: usize = 4 * 1024;
 
 /// Bytes of the length.
 const LEN_BYTES: usize = 4;
@@ -44,9 +52,12 @@ pub enum FrameError {
     /// The peer stopped sending or taking bytes.
     #[error("the peer neither sends nor takes bytes any more")]
     Stalled,
-    /// Too much is half received, and this was the oldest.
-    #[error("too many unfinished messages")]
+    /// Too much is half received or half read, and this was the oldest.
+    #[error("too much is half sent or half read, by this one the longest")]
     Crowded,
+    /// All places are taken, and its process has the most of them.
+    #[error("another client needed the place")]
+    NoPlace,
     /// The system's own error.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -62,7 +73,7 @@ pub async fn read<R: AsyncRead + Unpin>(
     vault: &Vault,
     intake: &Intake,
     closing: impl Future<Output = ()>,
-) -> Result<Option<SecretBuf>, FrameError> {
+) -> Result<Option<Received>, FrameError> {
     let mut head = [0; LEN_BYTES + 1];
     let begun = tokio::select! {
         // What has arrived is read, and answered.
@@ -87,10 +98,12 @@ pub async fn read<R: AsyncRead + Unpin>(
             SecretBuf::on_heap()
         };
         message.extend(&[message_type]);
-        fill(stream, &mut message, wanted, intake).await?;
-        Ok(message)
+        let ticket = fill(stream, &mut message, wanted, intake).await?;
+        Ok::<_, FrameError>((message, ticket))
     };
-    timeout(PATIENCE, rest).await.map_err(|_| FrameError::Stalled)?.map(Some)
+    let (message, ticket) = timeout(PATIENCE, rest).await.map_err(|_| FrameError::Stalled)??;
+    // Whole, it may wait longer: that is not its peer's fault.
+    intake.admit(message, ticket).await.map(Some)
 }
 
 async fn fill<R: AsyncRead + Unpin>(
@@ -98,20 +111,22 @@ async fn fill<R: AsyncRead + Unpin>(
     message: &mut SecretBuf,
     wanted: usize,
     intake: &Intake,
-) -> Result<(), FrameError> {
-    // What is held counts, not what was received: five bytes make a peer's first buffer.
-    let ticket = intake.begin();
+) -> Result<Ticket, FrameError> {
+    let mut ticket = intake.begin();
     while message.len() < wanted {
         let filled = message.len();
-        message.resize(wanted.min(filled + filled.clamp(LEAST_STEP, MOST_STEP)));
-        ticket.grown_to(message.capacity());
-        let got = intake.unless_crowded(&ticket, stream.read(&mut message[filled..])).await??;
+        let next = wanted.min(filled + filled.clamp(LEAST_STEP, MOST_STEP));
+        // What is held counts, not what was received: five bytes make a peer's first buffer. One that must move doubles.
+        let held = message.capacity();
+        ticket.grow_to(if next <= held { held } else { next.max(2 * held) }).await?;
+        message.resize(next);
+        let got = ticket.unless_crowded(stream.read(&mut message[filled..])).await??;
         message.resize(filled + got);
         if got == 0 {
             return Err(FrameError::Ended);
         }
     }
-    Ok(())
+    Ok(ticket)
 }
 
 fn ended(error: std::io::Error) -> FrameError {
@@ -121,11 +136,27 @@ fn ended(error: std::io::Error) -> FrameError {
     }
 }
 
-/// Sends a whole frame.
+/// Sends a whole frame of `len` bytes, which is made once there is room for it.
 ///
 /// # Errors
-/// [`FrameError::Stalled`] where the peer takes nothing for [`PATIENCE`].
-pub async fn write<W: AsyncWrite + Unpin>(stream: &mut W, mut frame: &[u8]) -> Result<(), FrameError> {
+/// [`FrameError::Stalled`] where the peer takes nothing for [`PATIENCE`], [`FrameError::Crowded`] where it has been taking
+/// its answer the longest, and others' need the room.
+pub async fn write<W: AsyncWrite + Unpin>(
+    stream: &mut W,
+    unread: &Room,
+    len: usize,
+    frame: impl FnOnce() -> Vec<u8>,
+) -> Result<(), FrameError> {
+    if len <= SMALL {
+        return write_all(stream, &frame()).await;
+    }
+    let mut ticket = unread.begin();
+    ticket.grow_to(len).await?;
+    let frame = frame();
+    ticket.unless_crowded(write_all(stream, &frame)).await?
+}
+
+async fn write_all<W: AsyncWrite + Unpin>(stream: &mut W, mut frame: &[u8]) -> Result<(), FrameError> {
     while !frame.is_empty() {
         let written = timeout(PATIENCE, stream.write(frame)).await.map_err(|_| FrameError::Stalled)??;
         if written == 0 {

@@ -18,8 +18,11 @@ use tracing::level_filters::LevelFilter;
 /// runtime directory that lies in memory.
 const MAX_LOG: u64 = 1024 * 1024;
 
-/// Events that wait for a slow terminal, reader or disk; more are dropped. Half a megabyte.
+/// Events that wait for a slow terminal, reader or disk; more are dropped. Half a megabyte, as long as they usually are.
 const MOST_WAITING: usize = 4096;
+
+/// So much of an event is logged, in bytes: most have a hundred, and what a peer or a provider says is in some.
+const MOST_EVENT: usize = 1024;
 
 /// How long the first event waits for others to be written with it: under load a line then costs its connection
 /// no waking of another thread.
@@ -121,7 +124,8 @@ impl Queue {
 
 impl Write for &Queue {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let _ = self.0.try_send(Item::Event(event.to_vec()));
+        let cut = event.get(..MOST_EVENT).map(|start| [start, b"\n"].concat());
+        let _ = self.0.try_send(Item::Event(cut.unwrap_or_else(|| event.to_vec())));
         Ok(event.len())
     }
 
@@ -185,6 +189,23 @@ fn open(path: &Path, empty: bool) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_is_cut_where_it_is_too_long() {
+        let (sender, items) = sync_channel(2);
+        let queue = Queue(sender);
+        (&queue).write_all(&[b'x'; 100_000]).unwrap();
+        (&queue).write_all(b"short\n").unwrap();
+        let events: Vec<_> = items
+            .try_iter()
+            .map(|item| match item {
+                Item::Event(event) => event,
+                Item::Flush(_) => panic!("no flush was asked for"),
+            })
+            .collect();
+        assert_eq!((events[0].len(), events[0].last()), (MOST_EVENT + 1, Some(&b'\n')));
+        assert_eq!(events[1], b"short\n");
+    }
 
     #[test]
     fn the_log_and_its_predecessor_stay_bounded_and_private() {

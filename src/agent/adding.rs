@@ -99,6 +99,9 @@ impl Agent {
             key: Arc::new(imported.key),
             blob: imported.blob,
         };
+        if !self.keyring.has_room_for(&identity) {
+            return self.note(session, Refusal::Full);
+        }
         let lifetime = identity.expires.map(|end| now.until(end));
         tracing::info!(peer = %session, key = %identity.fingerprint, ?lifetime, "key added");
         self.keyring.insert(identity);

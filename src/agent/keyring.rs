@@ -1,7 +1,8 @@
 //! The keys, in the order they came, found by blob and by time.
 //!
 //! Guarantees: looking up costs the same with one key and with ten thousand; a key added again keeps its
-//! place and takes its new comment and constraints; an expired key is in no answer.
+//! place and takes its new comment and constraints; an expired key is in no answer; all keys together stay within
+//! [`MOST_HELD`], comments and constraints included, whoever adds them.
 #![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,6 +11,13 @@ use std::sync::Arc;
 use super::{Destinations, Moment, Session};
 use crate::key::Key;
 use crate::message::Listed;
+
+/// Most bytes that all keys may take: some twenty thousand of the usual size. OpenSSH's agent has no such bound, and any
+/// program of the user may use up memory anyhow; but what ends then is chosen by the system, and would be the agent.
+const MOST_HELD: usize = 32 * 1024 * 1024;
+
+/// What a key takes beside its own bytes: its places in the lists, the smaller parts of it.
+const KEY_OVERHEAD: usize = 1024;
 
 /// A key and what was said of it.
 pub struct Identity {
@@ -38,6 +46,12 @@ impl Identity {
     pub(super) fn is_shown_to(&self, session: &Session) -> bool {
         self.destinations.as_ref().is_none_or(|destinations| destinations.show_to(session))
     }
+
+    /// About how many bytes of memory it takes.
+    fn weight(&self) -> usize {
+        let destinations = self.destinations.as_ref().map_or(0, |destinations| destinations.as_bytes().len());
+        KEY_OVERHEAD + self.blob.len() + self.comment.len() + destinations + self.key.weight()
+    }
 }
 
 /// A place in the order of the list.
@@ -51,12 +65,20 @@ pub struct Keyring {
     expiries: BTreeSet<(Moment, Place)>,
     next_place: Place,
     additions: u64,
+    /// What all of them weigh.
+    held: usize,
 }
 
 impl Keyring {
     /// The identity that `blob` names.
     pub fn find(&self, blob: &[u8]) -> Option<&Identity> {
         self.identities.get(self.places.get(blob)?)
+    }
+
+    /// Whether there is room for an identity, in the place of the one with the same blob.
+    pub(super) fn has_room_for(&self, identity: &Identity) -> bool {
+        let replaced = self.find(&identity.blob).map_or(0, Identity::weight);
+        self.held.saturating_sub(replaced) + identity.weight() <= MOST_HELD
     }
 
     /// Adds an identity at the end, or in the place of the one with the same blob.
@@ -69,7 +91,9 @@ impl Keyring {
             self.places.insert(Arc::clone(&identity.blob), place);
         }
         let expires = identity.expires;
+        self.held += identity.weight();
         let replaced = self.identities.insert(place, identity);
+        self.held = self.held.saturating_sub(replaced.as_ref().map_or(0, Identity::weight));
         if let Some(old) = replaced.and_then(|identity| identity.expires) {
             self.expiries.remove(&(old, place));
         }
@@ -90,6 +114,7 @@ impl Keyring {
     pub fn remove(&mut self, blob: &[u8]) -> Option<Identity> {
         let place = self.places.remove(blob)?;
         let identity = self.identities.remove(&place)?;
+        self.held = self.held.saturating_sub(identity.weight());
         if let Some(moment) = identity.expires {
             self.expiries.remove(&(moment, place));
         }
@@ -102,6 +127,7 @@ impl Keyring {
         self.identities.clear();
         self.places.clear();
         self.expiries.clear();
+        self.held = 0;
         count
     }
 
@@ -110,6 +136,7 @@ impl Keyring {
         while let Some(&(moment, place)) = self.expiries.first().filter(|(moment, _)| *moment <= now) {
             self.expiries.remove(&(moment, place));
             if let Some(identity) = self.identities.remove(&place) {
+                self.held = self.held.saturating_sub(identity.weight());
                 self.places.remove(&identity.blob);
                 tracing::info!(key = %identity.fingerprint, "key expired");
             }
@@ -135,3 +162,6 @@ impl Keyring {
         self.identities().filter(|identity| identity.is_shown_to(session)).map(listed).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

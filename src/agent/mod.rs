@@ -78,6 +78,8 @@ pub struct Agent {
     keyring: Keyring,
     lock: Lock,
     refusals: Refusals,
+    /// For the host keys of all connections.
+    host_keys: session::KeyRoom,
 }
 
 impl Agent {
@@ -183,7 +185,7 @@ impl Agent {
 
     /// Binds the connection to a session, or remembers that it could not be, locked or not.
     pub fn finish_bind(&mut self, session: &mut Session, binding: Binding) -> Reply {
-        match session.bind(binding) {
+        match session.bind_within(binding, &self.host_keys) {
             Ok(()) => Reply::Success,
             Err(refusal) => {
                 self.note(session, refusal);

@@ -114,6 +114,9 @@ pub enum Refusal {
     /// A comment with a NUL in it.
     #[error("the comment holds a zero byte")]
     Comment,
+    /// No room for another key.
+    #[error("the keys that are held take all the memory there is for them; ssh-add -d makes room")]
+    Full,
     /// An extension that this agent does not have.
     #[error("extension {0} is not supported")]
     UnknownExtension(String),

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Refusal, WallTime};
 use crate::key::{self, HostKey};
@@ -21,6 +23,12 @@ const MOST_BINDS: usize = 16;
 /// Anybody can make long ones, and each connection keeps its own.
 const MOST_KEY_BYTES: usize = 128 * 1024;
 
+/// Of these a connection has so many for itself: a few hops to hosts with the usual keys.
+const OWN_KEY_BYTES: usize = 4 * 1024;
+
+/// Most bytes of host keys beyond those, of all connections together.
+const MOST_SHARED_KEY_BYTES: usize = 16 * 1024 * 1024;
+
 /// Longest session identifier, in bytes: OpenSSH's bound; a SHA-512 has 64.
 const MOST_ID_LEN: usize = 128;
 
@@ -34,6 +42,32 @@ pub(super) struct Bind {
     pub(super) id: Box<[u8]>,
     /// It leads on from that host; else a login to it is to follow.
     pub(super) forwarding: bool,
+    /// What its key takes of the room for all.
+    share: Option<Share>,
+}
+
+/// Room for the host keys of all connections, by what is taken of it.
+#[derive(Clone, Default)]
+pub(super) struct KeyRoom(Arc<AtomicUsize>);
+
+/// Part of it, given back when dropped.
+struct Share {
+    room: KeyRoom,
+    bytes: usize,
+}
+
+impl KeyRoom {
+    fn share(&self, bytes: usize) -> Option<Share> {
+        let taken = |taken: usize| Some(taken + bytes).filter(|taken| *taken <= MOST_SHARED_KEY_BYTES);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).ok()?;
+        Some(Share { room: self.clone(), bytes })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.room.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// A session-bind that was read: what it says, or why it cannot be believed.
@@ -63,7 +97,8 @@ impl Binding {
         } else if !key::verify(host_key, id, signature) {
             Err("the host's signature does not verify")
         } else {
-            Ok(Bind { host_key: host_key.into(), host: HostKey::read(host_key), id: id.into(), forwarding })
+            let host = HostKey::read(host_key);
+            Ok(Bind { host_key: host_key.into(), host, id: id.into(), forwarding, share: None })
         };
         Self { forwarding, bind }
     }
@@ -129,16 +164,22 @@ impl Session {
         self.binds.iter().map(|bind| Hop { host_key: &bind.host_key, forwarding: bind.forwarding })
     }
 
-    /// Takes what a session-bind says.
+    /// The same with room for this connection alone.
+    #[cfg(test)]
     pub(super) fn bind(&mut self, binding: Binding) -> Result<(), Refusal> {
+        self.bind_within(binding, &KeyRoom::default())
+    }
+
+    /// Takes what a session-bind says; its host's key is held where there is room for it.
+    pub(super) fn bind_within(&mut self, binding: Binding, room: &KeyRoom) -> Result<(), Refusal> {
         self.attempted = true;
         self.forwarded |= binding.forwarding;
-        let bound = binding.bind.map_err(Refusal::Bind).and_then(|bind| self.record(bind));
+        let bound = binding.bind.map_err(Refusal::Bind).and_then(|bind| self.record(bind, room));
         self.failed |= bound.is_err();
         bound
     }
 
-    fn record(&mut self, bind: Bind) -> Result<(), Refusal> {
+    fn record(&mut self, mut bind: Bind, room: &KeyRoom) -> Result<(), Refusal> {
         if self.binds.last().is_some_and(|last| !last.forwarding) {
             return Err(Refusal::Bind("the connection is bound to a session that is not forwarded"));
         }
@@ -157,6 +198,10 @@ impl Session {
         if held + bind.host_key.len() > MOST_KEY_BYTES {
             return Err(Refusal::Bind("the hosts' keys are too long"));
         }
+        if held + bind.host_key.len() > OWN_KEY_BYTES {
+            let share = room.share(bind.host_key.len());
+            bind.share = Some(share.ok_or(Refusal::Bind("too many long keys of hosts are held already"))?);
+        }
         self.binds.push(bind);
         Ok(())
     }
@@ -165,5 +210,40 @@ impl Session {
 impl fmt::Display for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binding(number: u8, len: usize) -> Binding {
+        let host_key: Box<[u8]> = vec![number; len].into();
+        let host = HostKey::read(&host_key);
+        Binding {
+            forwarding: true,
+            bind: Ok(Bind { host_key, host, id: [number].into(), forwarding: true, share: None }),
+        }
+    }
+
+    /// Short keys are bound whatever others hold.
+    #[test]
+    fn long_keys_of_hosts_share_one_room() {
+        let (room, largest) = (KeyRoom::default(), MOST_KEY_BYTES);
+        let mut sessions: Vec<Session> = Vec::new();
+        for _ in 0..MOST_SHARED_KEY_BYTES / largest {
+            let mut session = Session::new(String::new());
+            assert!(session.bind_within(binding(1, largest), &room).is_ok());
+            assert!(session.bind_within(binding(2, 1), &room).is_err(), "it has its own bound, too");
+            sessions.push(session);
+        }
+        let mut late = Session::new(String::new());
+        assert!(late.bind_within(binding(1, OWN_KEY_BYTES), &room).is_ok());
+        let refused = late.bind_within(binding(2, 1), &room);
+        assert!(refused.is_err_and(|refusal| refusal.to_string().contains("held already")));
+        assert!(late.has_failed() && late.is_forwarded());
+        sessions.pop();
+        let mut later = Session::new(String::new());
+        assert!(later.bind_within(binding(1, largest), &room).is_ok());
     }
 }

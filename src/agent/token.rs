@@ -57,8 +57,7 @@ impl Agent {
             let process = new.process;
             return (!stays && self.keyring.move_token(&imported.blob, process)).then_some(());
         }
-        tracing::info!(peer = %session, key = %imported.fingerprint, "key on a token added");
-        self.keyring.insert(Identity {
+        let identity = Identity {
             added: 0,
             comment,
             expires,
@@ -68,7 +67,13 @@ impl Agent {
             certificate: imported.certificate,
             key: Arc::new(imported.key),
             blob: imported.blob,
-        });
+        };
+        if !self.keyring.has_room_for(&identity) {
+            self.note(session, Refusal::Full);
+            return None;
+        }
+        tracing::info!(peer = %session, key = %identity.fingerprint, "key on a token added");
+        self.keyring.insert(identity);
         Some(())
     }
 

@@ -1,105 +1,74 @@
-//! A bound on everything that is half received, over all connections.
+//! What may be held of messages, over all connections, from their first byte to their answer.
 //!
-//! Guarantees: past the limit the connection with the oldest unfinished message is ended, so neither many
-//! peers nor slow ones make the agent grow; a peer that finishes its messages is not concerned.
+//! Guarantees: what is half received is bounded, and so is what is whole and in work; a large message for which there is
+//! no room among those in work waits, where it is still one of those that may be ended.
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeMap;
-use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::ops::Deref;
+use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::FrameError;
+use super::room::{Room, Ticket};
+use super::{FrameError, SMALL};
+use crate::vault::SecretBuf;
 
 /// Most bytes of unfinished messages: 64 of the largest.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
+const MOST_RECEIVING: usize = 16 * 1024 * 1024;
 
-/// What is half received.
+/// Most bytes of whole messages that are large, with the copy that slow work makes of them: 40 of the largest, and more
+/// than all that may wait for tokens.
+const MOST_IN_WORK: usize = 32 * 1024 * 1024;
+
+/// Room for messages.
 pub struct Intake {
-    open: Arc<Mutex<Open>>,
-    most: usize,
-}
-
-#[derive(Default)]
-struct Open {
-    /// By age.
-    messages: BTreeMap<u64, Message>,
-    bytes: usize,
-    next: u64,
-}
-
-struct Message {
-    bytes: usize,
-    evicted: Arc<Notify>,
-}
-
-/// One unfinished message. It is counted until dropped.
-pub(super) struct Ticket {
-    open: Arc<Mutex<Open>>,
-    most: usize,
-    age: u64,
-    evicted: Arc<Notify>,
+    receiving: Room,
+    work: Arc<Semaphore>,
 }
 
 impl Default for Intake {
     fn default() -> Self {
-        Self::with_limit(MOST_BYTES)
+        Self::with_limits(MOST_RECEIVING, MOST_IN_WORK)
     }
 }
 
 impl Intake {
-    pub(super) fn with_limit(most: usize) -> Self {
-        Self { open: Arc::default(), most }
+    pub(super) fn with_limits(receiving: usize, work: usize) -> Self {
+        Self { receiving: Room::of(receiving), work: Arc::new(Semaphore::new(work)) }
     }
 
     pub(super) fn begin(&self) -> Ticket {
-        let mut open = locked(&self.open);
-        let (age, evicted) = (open.next, Arc::new(Notify::new()));
-        open.next += 1;
-        open.messages.insert(age, Message { bytes: 0, evicted: Arc::clone(&evicted) });
-        Ticket { open: Arc::clone(&self.open), most: self.most, age, evicted }
+        self.receiving.begin()
     }
 
-    /// Waits for `read`, unless this ticket's message is the one that must go.
-    pub(super) async fn unless_crowded<T>(
-        &self,
-        ticket: &Ticket,
-        read: impl Future<Output = T>,
-    ) -> Result<T, FrameError> {
-        tokio::select! {
-            biased;
-            () = ticket.evicted.notified() => Err(FrameError::Crowded),
-            done = read => Ok(done),
+    /// Takes a whole message on, when there is room for it.
+    pub(super) async fn admit(&self, message: SecretBuf, ticket: Ticket) -> Result<Received, FrameError> {
+        if message.len() <= SMALL {
+            return Ok(Received { message, work: None });
         }
+        let weight = u32::try_from(message.capacity() + message.len()).unwrap_or(u32::MAX);
+        let turn = ticket.unless_crowded(Arc::clone(&self.work).acquire_many_owned(weight)).await?;
+        let work = turn.map_err(|_| FrameError::Crowded)?;
+        Ok(Received { message, work: Some(work) })
     }
 }
 
-impl Ticket {
-    /// The message has so many bytes now.
-    pub(super) fn grown_to(&self, bytes: usize) {
-        let mut open = locked(&self.open);
-        if let Some(message) = open.messages.get_mut(&self.age) {
-            let grown = bytes.saturating_sub(std::mem::replace(&mut message.bytes, bytes));
-            open.bytes += grown;
-        }
-        while open.bytes > self.most {
-            let Some((_, oldest)) = open.messages.pop_first() else { break };
-            open.bytes -= oldest.bytes;
-            oldest.evicted.notify_one();
-        }
+/// A whole message, and its place among those in work.
+pub struct Received {
+    message: SecretBuf,
+    work: Option<OwnedSemaphorePermit>,
+}
+
+impl Received {
+    /// The message, and what is to be held until it is answered.
+    pub fn into_parts(self) -> (SecretBuf, Option<OwnedSemaphorePermit>) {
+        (self.message, self.work)
     }
 }
 
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        let mut open = locked(&self.open);
-        if let Some(message) = open.messages.remove(&self.age) {
-            open.bytes -= message.bytes;
-        }
+impl Deref for Received {
+    type Target = SecretBuf;
+    fn deref(&self) -> &SecretBuf {
+        &self.message
     }
-}
-
-fn locked(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
-    open.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -74,7 +74,7 @@ fn the_oldest_unfinished_message_goes_first() {
     block_on(async {
         let vault = Vault::new(Wish::Memfd).unwrap();
         // Room for one buffer of the least size, and not for two.
-        let intake = Intake::with_limit(1500);
+        let intake = Intake::with_limits(1500, 0);
         let (mut old, mut old_far) = duplex(1024);
         let (mut new, mut new_far) = duplex(1024);
         let announce = [0, 0, 1, 0, 13];
@@ -91,5 +91,62 @@ fn the_oldest_unfinished_message_goes_first() {
         });
         assert!(matches!(first, Err(FrameError::Crowded)));
         assert!(matches!(second, Ok(Some(message)) if message.len() == 256));
+    });
+}
+
+/// A large message that is whole waits for its turn; small ones pass it.
+#[test]
+fn large_messages_in_work_are_bounded_and_small_ones_wait_for_none() {
+    block_on(async {
+        let vault = Vault::new(Wish::Memfd).unwrap();
+        // Room for one, whose buffer has twice its length.
+        let intake = Intake::with_limits(1 << 20, 200_000);
+        let large = [&60_000_u32.to_be_bytes()[..], &[13; 60_000]].concat();
+        let small = [&100_u32.to_be_bytes()[..], &[13; 100]].concat();
+        let receive = async |bytes: &[u8]| {
+            let (mut near, mut far) = duplex(1 << 20);
+            near.write_all(bytes).await.unwrap();
+            let read = read(&mut far, &vault, &intake, pending());
+            timeout(PATIENCE * 2, read).await.map(|read| read.unwrap().unwrap().into_parts())
+        };
+        let first = receive(&large).await.unwrap();
+        // Not as one that is stalled: it is whole, and waits.
+        assert!(receive(&large).await.is_err(), "both are in work");
+        assert!(receive(&small).await.is_ok());
+        drop(first);
+        assert!(receive(&large).await.is_ok());
+    });
+}
+
+#[test]
+fn whoever_reads_its_answer_the_longest_gives_way_and_nothing_is_made_before() {
+    block_on(async {
+        let room = Room::of(3 * SMALL);
+        let len = 2 * SMALL;
+        let (mut old, _old_far) = duplex(64);
+        let (mut new, mut new_far) = duplex(64);
+        let (mut small, mut small_far) = duplex(2 * SMALL);
+        let making = std::cell::Cell::new(0);
+        let frame = || {
+            assert_eq!(making.replace(1), 0, "there is room for one");
+            vec![0; len]
+        };
+        let first = async {
+            let written = write(&mut old, &room, len, frame).await;
+            making.set(0);
+            written
+        };
+        let second = async {
+            tokio::task::yield_now().await;
+            assert!(write(&mut small, &room, SMALL, || vec![0; SMALL]).await.is_ok());
+            let reader = async { new_far.read_exact(&mut vec![0; len]).await.map(drop) };
+            let (written, read) = tokio::join!(write(&mut new, &room, len, frame), reader);
+            read.unwrap();
+            written
+        };
+        let (first, second) = tokio::join!(first, second);
+        assert!(matches!(first, Err(FrameError::Crowded)), "{first:?}");
+        assert!(second.is_ok());
+        assert!(small_far.read_exact(&mut vec![0; SMALL]).await.is_ok());
     });
 }

@@ -48,6 +48,20 @@ impl Key {
         put_string(out, sealed);
     }
 
+    /// About how many bytes of memory it takes: as many as on its way; and an RSA key what may stay of it between
+    /// signatures, two dozen numbers of its length.
+    pub fn weight(&self) -> usize {
+        let kept = if let Algorithm::Rsa { bits } = self.algorithm { bits / 8 * 24 } else { 0 };
+        match &self.held {
+            Held::Sealed { record, .. } => record.parts().1.len() + kept,
+            Held::Sk(_) | Held::Token(_) => {
+                let mut saved = Vec::new();
+                self.save(&mut saved);
+                saved.len()
+            }
+        }
+    }
+
     /// Reads what [`Key::save`] wrote.
     ///
     /// # Errors

@@ -33,6 +33,16 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// About how many bytes the frame has: at least as many as it has, where those are many.
+    pub fn frame_len(&self) -> usize {
+        let body = match self {
+            Self::Identities(identities) => identities_len(identities),
+            Self::Signature(blob) => blob.len(),
+            Self::Failure | Self::Success | Self::ExtensionFailure | Self::Query(_) => 0,
+        };
+        9 + body
+    }
+
     /// The whole frame: length, type, body.
     pub fn to_frame(&self) -> Vec<u8> {
         let mut frame = vec![0; 4];
@@ -64,9 +74,12 @@ impl Reply {
     }
 }
 
+fn identities_len(identities: &[Listed]) -> usize {
+    identities.iter().map(|key| 8 + key.blob.len() + key.comment.len()).sum()
+}
+
 fn put_identities(out: &mut Vec<u8>, identities: &[Listed]) {
-    let size: usize = identities.iter().map(|key| 8 + key.blob.len() + key.comment.len()).sum();
-    out.reserve(5 + size);
+    out.reserve(5 + identities_len(identities));
     out.push(number::IDENTITIES_ANSWER);
     put_u32(out, u32::try_from(identities.len()).unwrap_or(u32::MAX));
     for key in identities {
@@ -95,10 +108,9 @@ mod tests {
         assert_eq!(Reply::ExtensionFailure.to_frame(), [0, 0, 0, 1, 28]);
         assert_eq!(Reply::Signature(vec![7]).to_frame(), [0, 0, 0, 6, 14, 0, 0, 0, 1, 7]);
         let identities = vec![Listed { blob: vec![1, 2].into(), comment: vec![3].into() }];
-        assert_eq!(
-            Reply::Identities(identities).to_frame(),
-            [0, 0, 0, 16, 12, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 0, 0, 0, 1, 3]
-        );
+        let list = Reply::Identities(identities);
+        assert_eq!(list.frame_len(), list.to_frame().len());
+        assert_eq!(list.to_frame(), [0, 0, 0, 16, 12, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 0, 0, 0, 1, 3]);
     }
 
     #[test]

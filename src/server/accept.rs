@@ -1,7 +1,7 @@
 //! Accepting connections: who may come in, and how many.
 //!
-//! Guarantees: a peer of another user gets no byte; where descriptors run short accepting pauses, and goes
-//! on when there are some again.
+//! Guarantees: a peer of another user gets no byte; where descriptors run short one that asks for nothing gives way to
+//! the next, or accepting pauses, and goes on when there are some again.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
@@ -11,11 +11,13 @@ use std::time::Duration;
 use interprocess::local_socket::tokio::{Listener, Stream};
 use interprocess::local_socket::traits::tokio::Listener as _;
 use nix::sys::resource::{Resource, getrlimit};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
+use super::bounds::MOST_CLIENTS;
+use super::places::{Place, Places};
 use super::{Client, Shared, answer, control};
 use crate::agent::Session;
-use crate::frame;
+use crate::frame::{self, FrameError};
 use crate::platform::socket::{self, Peer};
 
 /// Descriptors kept for everything that is no client: two dozen for sockets, timers, the log and what is being started;
@@ -36,16 +38,20 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
     let soft = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
     let most = usize::try_from(soft.saturating_sub(RESERVE).max(FEWEST)).unwrap_or(usize::MAX);
-    let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
+    let places = Arc::new(Places::new(most.min(MOST_CLIENTS)));
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let (stream, peer) = next(&listener).await;
         // From here on, not from the task's first turn: a handover waits for every connection that was accepted.
         let connection = Connection::new(&shared, true);
+        let (is_in, came_in) = oneshot::channel();
+        let places = Arc::clone(&places);
         tokio::spawn(async move {
-            let _place = place;
-            serve(&connection.shared, stream, peer).await;
+            let Some(place) = places.take(peer).await else { return };
+            let _ = is_in.send(());
+            serve(&connection.shared, &place, stream, peer).await;
         });
+        // Whoever comes next waits in the backlog, for which no descriptor is needed. An error is a place given up.
+        let _ = came_in.await;
     }
 }
 
@@ -83,28 +89,48 @@ async fn next(listener: &Listener) -> (Stream, Peer) {
 }
 
 /// One client, from its first message to its last.
-async fn serve(shared: &Arc<Shared>, mut stream: Stream, peer: Peer) {
+async fn serve(shared: &Arc<Shared>, place: &Place<'_>, stream: Stream, peer: Peer) {
     let mut session = Session::new(peer.to_string());
-    let mut closing = shared.restart.closing(&stream);
     tracing::info!(peer = %session, "connected");
-    loop {
-        let message = match frame::read(&mut stream, &shared.vault, &shared.intake, closing.wait()).await {
-            Ok(Some(message)) => message,
-            Ok(None) => break,
-            Err(error) => {
-                tracing::info!(peer = %session, "connection closed: {error}");
-                break;
-            }
-        };
-        closing.heard();
-        let client = Client::new(peer, &stream);
-        let reply = answer::answer(shared, &client, &mut session, message).await;
-        if let Err(error) = frame::write(&mut stream, &reply.to_frame()).await {
-            tracing::info!(peer = %session, "connection closed: {error}");
-            break;
-        }
+    if let Err(error) = converse(shared, place, stream, peer, &mut session).await {
+        tracing::info!(peer = %session, "connection closed: {error}");
     }
     tracing::debug!(peer = %session, "disconnected");
+}
+
+async fn converse(
+    shared: &Arc<Shared>,
+    place: &Place<'_>,
+    mut stream: Stream,
+    peer: Peer,
+    session: &mut Session,
+) -> Result<(), FrameError> {
+    let mut closing = shared.restart.closing(&stream);
+    loop {
+        let read = frame::read(&mut stream, &shared.vault, &shared.intake, closing.wait());
+        let Some(message) = unless_wanted(place, read).await? else { return Ok(()) };
+        closing.heard();
+        place.is_at_work(true);
+        let (message, _in_work) = message.into_parts();
+        let client = Client::new(peer, &stream);
+        let reply = answer::answer(shared, &client, session, message).await;
+        place.is_at_work(false);
+        let write = frame::write(&mut stream, &shared.unread, reply.frame_len(), || reply.to_frame());
+        unless_wanted(place, write).await?;
+    }
+}
+
+/// What `work` comes to, unless somebody else is to have the place before.
+async fn unless_wanted<T>(
+    place: &Place<'_>,
+    work: impl Future<Output = Result<T, FrameError>>,
+) -> Result<T, FrameError> {
+    tokio::select! {
+        // What has arrived is answered, and what can be taken is sent.
+        biased;
+        done = work => done,
+        () = place.wanted() => Err(FrameError::NoPlace),
+    }
 }
 
 /// A connection that was accepted and is not closed yet.

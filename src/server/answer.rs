@@ -54,7 +54,7 @@ pub(super) async fn answer(
         Outcome::AddToken => token::add(shared, client, session, message).await,
         Outcome::RemoveToken => token::remove(shared, session, &message).await,
         Outcome::Lock => lock(shared, session, message).await,
-        Outcome::Unlock(_) => unlock::unlock(shared, session, message).await,
+        Outcome::Unlock(_) => unlock::unlock(shared, client, session, message).await,
     };
     // Whatever it was, an open question may have lost its sense by it.
     shared.questions.look_again();

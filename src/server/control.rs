@@ -18,8 +18,10 @@ use crate::platform::clock;
 /// How long a control client may take: it is our own program.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// So much of a comment is shown, in bytes: keys with long ones must still fit into a reply.
+/// So much of a comment is shown, in bytes, and of all of them together: many keys with long ones must still fit into a
+/// reply.
 const MAX_COMMENT: usize = 1024;
+const MAX_COMMENTS: usize = 1024 * 1024;
 
 /// Answers the requests of one client, each a line.
 pub(super) async fn serve(shared: &Arc<Shared>, stream: Stream) {
@@ -85,6 +87,7 @@ fn status(shared: &Shared, asking: Asking) -> Status {
     let now = clock::now();
     let mut agent = shared.agent();
     agent.expire(now);
+    let longest = MAX_COMMENT.min(MAX_COMMENTS / agent.identities().count().max(1));
     let places = &shared.config.places;
     Status {
         pid: std::process::id(),
@@ -94,7 +97,7 @@ fn status(shared: &Shared, asking: Asking) -> Status {
         locked: agent.is_locked(),
         failed_unlocks: agent.failed_unlocks(),
         connections: shared.connections.load(Ordering::Relaxed),
-        keys: agent.identities().map(|identity| key_status(identity, now)).collect(),
+        keys: agent.identities().map(|identity| key_status(identity, now, longest)).collect(),
         measures: shared.config.measures.iter().cloned().chain(shared.tokens.confinement()).collect(),
         log: places.log.as_ref().map(|path| path.display().to_string()),
         refusals: agent.refusals().iter().map(str::to_owned).collect(),
@@ -105,14 +108,14 @@ fn status(shared: &Shared, asking: Asking) -> Status {
     }
 }
 
-fn key_status(identity: &Identity, now: Moment) -> KeyStatus {
+fn key_status(identity: &Identity, now: Moment, longest: usize) -> KeyStatus {
     let algorithm = identity.key.algorithm();
     let ending = if identity.certificate { "-CERT" } else { "" };
     KeyStatus {
         key_type: format!("{}{ending}", algorithm.short_name()),
         bits: u32::try_from(algorithm.bits()).unwrap_or(u32::MAX),
         fingerprint: identity.fingerprint.clone(),
-        comment: String::from_utf8_lossy(&identity.comment[..identity.comment.len().min(MAX_COMMENT)])
+        comment: String::from_utf8_lossy(&identity.comment[..identity.comment.len().min(longest)])
             .into_owned(),
         remaining_seconds: identity.expires.map(|moment| now.until(moment).as_secs()),
         confirm: identity.confirm,

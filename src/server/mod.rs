@@ -9,10 +9,12 @@
 mod accept;
 mod answer;
 mod asking;
+mod bounds;
 mod client;
 mod control;
 mod expiry;
 mod measure;
+mod places;
 mod provider;
 mod restart;
 mod signals;
@@ -37,7 +39,7 @@ use tracing::level_filters::LevelFilter;
 use crate::agent::{Agent, Options};
 use crate::control::Measure;
 use crate::error::Error;
-use crate::frame::Intake;
+use crate::frame::{Intake, Room};
 use crate::platform::executable::Program;
 use crate::platform::life::Life;
 use crate::platform::lock::InstanceLock;
@@ -101,6 +103,8 @@ struct Shared {
     agent: Mutex<Agent>,
     vault: Arc<Vault>,
     intake: Intake,
+    /// Large answers that are not taken yet.
+    unread: Room,
     unlocks: unlock::Queue,
     /// One signature at a time with keys that keep a core for long.
     huge: Semaphore,
@@ -190,6 +194,7 @@ impl Shared {
             agent: Mutex::new(agent),
             vault: Arc::new(vault),
             intake: Intake::default(),
+            unread: Room::of(bounds::MOST_UNREAD),
             unlocks: unlock::Queue::default(),
             huge: Semaphore::new(1),
             turns: sk::Turns::default(),

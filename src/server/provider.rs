@@ -10,13 +10,17 @@ use std::path::{Path, PathBuf};
 
 use crate::agent::{Options, Refusal, list_matches};
 
+/// So many bytes of a path are shown: no path is longer that is one, but a name may be as long as a message.
+const MOST_SHOWN: usize = 1024;
+
 /// The real path of the library at `path`, where the agent was started with a list that allows it.
 ///
 /// # Errors
 /// [`Refusal::Provider`].
 pub(super) fn allowed(options: &Options, path: &[u8]) -> Result<PathBuf, Refusal> {
     let named = Path::new(OsStr::from_bytes(path));
-    let refused = |why: &str| Refusal::Provider(format!("{}: {why}", path.escape_ascii()));
+    let shown = path[..path.len().min(MOST_SHOWN)].escape_ascii();
+    let refused = |why: &str| Refusal::Provider(format!("{shown}: {why}"));
     if !named.is_absolute() {
         return Err(refused("it must be named by an absolute path"));
     }
@@ -30,6 +34,13 @@ pub(super) fn allowed(options: &Options, path: &[u8]) -> Result<PathBuf, Refusal
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// It is kept, and logged.
+    #[test]
+    fn a_long_name_makes_no_long_refusal() {
+        let refusal = allowed(&Options::default(), &[0xff; 200_000]).unwrap_err().to_string();
+        assert!(refusal.len() < 5 * MOST_SHOWN, "{} bytes", refusal.len());
+    }
 
     #[test]
     fn links_are_resolved_before_the_list_is_asked() {

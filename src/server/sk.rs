@@ -23,7 +23,10 @@ use crate::platform::{clock, sk_helper};
 /// may be long in coming, and peers are many.
 const MOST_WAITING: usize = 16 * 1024 * 1024;
 
-/// Whose turn it is with each provider.
+/// As so many bytes each of them counts at least: there are never more than 256 that wait, and other clients have places.
+const LEAST_WAITING: usize = 64 * 1024;
+
+/// Whose turn it is with each provider, and what waits for tokens of any kind.
 pub(super) struct Turns {
     providers: Mutex<HashMap<Provider, Weak<Turn<()>>>>,
     room: Semaphore,
@@ -37,8 +40,8 @@ impl Default for Turns {
 
 impl Turns {
     /// Room for `data`, as long as it waits.
-    fn admit(&self, data: &[u8]) -> Result<SemaphorePermit<'_>, SkFailure> {
-        let bytes = u32::try_from(data.len()).map_err(|_| SkFailure::Crowded)?;
+    pub(super) fn admit(&self, data: &[u8]) -> Result<SemaphorePermit<'_>, SkFailure> {
+        let bytes = u32::try_from(data.len().max(LEAST_WAITING)).map_err(|_| SkFailure::Crowded)?;
         self.room.try_acquire_many(bytes).map_err(|_| SkFailure::Crowded)
     }
 
@@ -178,9 +181,12 @@ mod tests {
     fn so_much_may_wait_and_no_more() {
         let (turns, largest) = (Turns::default(), vec![0; 256 * 1024]);
         let mut waiting: Vec<_> = (0..64).map(|_| turns.admit(&largest).unwrap()).collect();
-        assert!(matches!(turns.admit(b"x"), Err(SkFailure::Crowded)) && turns.admit(b"").is_ok());
+        assert!(matches!(turns.admit(b""), Err(SkFailure::Crowded)));
         waiting.pop();
         assert!(turns.admit(&largest).is_ok());
+        waiting.clear();
+        let small: Vec<_> = (0..=256).filter_map(|_| turns.admit(b"").ok()).collect();
+        assert_eq!(small.len(), 256);
     }
 
     #[tokio::test]

@@ -1,7 +1,8 @@
 //! Comparing passwords: one at a time for the whole agent, in the order of arrival, each later the more
 //! were wrong.
 //!
-//! Guarantees: two hundred connections guess no faster than one; nobody but those who guess waits.
+//! Guarantees: two hundred connections guess no faster than one; nobody but those who guess waits; the password of a
+//! client that has hung up keeps none of them waiting.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::spawn_blocking;
 
-use super::Shared;
+use super::{Client, Shared};
 use crate::agent::{Outcome, Refusal, Session};
 use crate::message::{Reply, Request};
 use crate::platform::clock;
@@ -33,13 +34,27 @@ impl Default for Queue {
 }
 
 /// Compares the password of an unlock message in its turn.
-pub(super) async fn unlock(shared: &Arc<Shared>, session: &mut Session, message: SecretBuf) -> Reply {
+pub(super) async fn unlock(
+    shared: &Arc<Shared>,
+    client: &Client<'_>,
+    session: &mut Session,
+    message: SecretBuf,
+) -> Reply {
     let Ok(_place) = shared.unlocks.places.try_acquire() else {
         return shared.agent().note(session, Refusal::TooManyPasswords);
     };
-    let _turn = shared.unlocks.turn.lock().await;
-    let delay = shared.agent().unlock_delay();
-    tokio::time::sleep(delay).await;
+    let turn = async {
+        let turn = shared.unlocks.turn.lock().await;
+        let delay = shared.agent().unlock_delay();
+        tokio::time::sleep(delay).await;
+        turn
+    };
+    let _turn = tokio::select! {
+        biased;
+        turn = turn => turn,
+        // Nothing was compared: whoever leaves learns nothing, and only lets the next one begin to wait.
+        () = client.gone() => return shared.agent().note(session, Refusal::HungUp),
+    };
     // Decided anew: another password may have opened the lock meanwhile.
     let hash = match Request::decode(&message) {
         Ok(request) => match shared.agent().handle(session, &request, None, clock::now()) {
