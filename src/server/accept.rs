@@ -155,3 +155,6 @@ impl Drop for Connection {
         self.shared.restart.closed.notify_one();
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -20,6 +20,8 @@ pub(super) async fn answer(
     session: &mut Session,
     message: SecretBuf,
 ) -> Reply {
+    #[cfg(test)]
+    super::accept::tests::may_panic(shared, &message);
     let request = match Request::decode(&message) {
         Ok(request) => request,
         Err(error) => return shared.agent().note(session, Refusal::Message(error)),
