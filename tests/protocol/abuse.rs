@@ -8,7 +8,7 @@ use crate::wire::{self, Body, Conn, FAILURE, SUCCESS, frame};
 use std::io::{ErrorKind, Write};
 
 /// One message of each type, right or wrong.
-fn messages(subject: &Subject) -> Vec<Vec<u8>> {
+pub(crate) fn messages(subject: &Subject) -> Vec<Vec<u8>> {
     let key = &subject.key;
     let mut all = vec![
         wire::list(),
@@ -17,7 +17,12 @@ fn messages(subject: &Subject) -> Vec<Vec<u8>> {
         wire::add_constrained(&key.private, b"mine", &[&wire::lifetime(3600)]),
         wire::extension(b"none@example.com", b"body"),
         Body::of(wire::ADD_PROVIDER).string(b"/none").string(b"pin").0,
+        Body::of(wire::ADD_PROVIDER_CONSTRAINED).string(b"/none").string(b"pin").raw(wire::CONFIRM).0,
+        Body::of(wire::REMOVE_PROVIDER).string(b"/none").string(b"pin").0,
+        wire::session_bind(&key.blob, b"session", b"no signature", true),
+        wire::extension(b"query", b""),
         wire::remove(&key.blob),
+        vec![wire::REMOVE_ALL_RSA1],
         vec![wire::REMOVE_ALL],
         wire::lock(b"secret"),
         wire::unlock(b"secret"),

@@ -1,7 +1,11 @@
-//! What a client announces costs nothing; what it sends costs no more than it sent.
+//! What a client announces costs nothing; what it sends costs no more than it sent; and all that clients can make the
+//! agent hold has a bound.
 
-use crate::process::Subject;
-use crate::wire::{self, Conn};
+use crate::keys::Key;
+use crate::process::{Subject, stand_in_cannot};
+use crate::wire::{self, Conn, FAILURE, SUCCESS};
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
 
 /// Growth that no announced length explains, in KiB.
 const SLACK: u64 = 16 << 10;
@@ -57,7 +61,110 @@ fn half_sent_frames() {
     subject.is_well();
     let mut youngest = waiting.pop().unwrap();
     youngest.send_raw(&[last]);
-    assert_eq!(youngest.recv().as_deref(), Some(&[wire::FAILURE][..]));
+    assert_eq!(youngest.recv().as_deref(), Some(&[FAILURE][..]));
     drop(waiting);
+    subject.is_well();
+}
+
+/// As many as the issue names.
+const MANY: usize = 1000;
+
+/// What the agent's bounds add up to, without those that a test does not touch, and with what the allocator keeps. In KiB.
+const MOST_HELD: u64 = 192 << 10;
+
+/// The most that the agent had while `stir` kept all of these connections going, until nothing has grown for a while.
+fn most_while(subject: &Subject, mut all: Vec<Conn>, mut stir: impl FnMut(&Conn) -> usize) -> u64 {
+    all.iter().for_each(|conn| conn.stream().set_nonblocking(true).unwrap());
+    let (mut most, mut moved, mut last) = (0, 0, Instant::now());
+    // Each has sent what it can, or for so long nothing more was taken; not for ever, where the agent goes on and on.
+    while last.elapsed() < Duration::from_millis(500) && moved < MANY * (512 << 10) {
+        let now: usize = all.iter().map(&mut stir).sum();
+        moved += now;
+        if now > 0 {
+            last = Instant::now();
+        }
+        most = most.max(subject.resident());
+        // Others are served all the time.
+        subject.conn().expect(&wire::remove(b"none"), FAILURE);
+    }
+    all.clear();
+    most
+}
+
+/// On a thousand connections: large messages that are never finished, and others that are, one after the other.
+#[test]
+fn a_thousand_large_messages() {
+    if stand_in_cannot("it holds them all") {
+        return;
+    }
+    let subject = Subject::new();
+    let before = subject.resident();
+    let rsa = Key::generate(&subject.scratch, "rsa", &["rsa", "-b", "4096"]);
+    subject.conn().expect(&wire::add(&rsa.private, b"rsa"), SUCCESS);
+    let around = wire::sign(&rsa.blob, b"", 4).len();
+    let sign = wire::frame(&wire::sign(&rsa.blob, &vec![7; 262_144 - around], 4));
+    let noise = wire::frame(&vec![wire::ADD; 262_144]);
+    for message in [&noise[..noise.len() - 1], &sign[..], &noise[..]] {
+        let all = (0..MANY).filter_map(|_| Conn::open(&subject.agent.socket).ok()).collect();
+        let mut sent = std::collections::HashMap::new();
+        let most = most_while(&subject, all, |conn| {
+            let done: &mut usize = sent.entry(std::os::fd::AsRawFd::as_raw_fd(conn.stream())).or_default();
+            let now = conn.stream().write(&message[*done..]).unwrap_or(0);
+            *done += now;
+            let _ = conn.stream().read(&mut [0; 16]);
+            now
+        });
+        assert!(most < before + MOST_HELD, "grew from {before} to {most} KiB");
+    }
+    subject.conn().expect(&wire::remove(&rsa.blob), SUCCESS);
+    subject.is_well();
+}
+
+/// A thousand connections that ask for the longest list again and again, and read nothing of it.
+#[test]
+fn a_thousand_answers_that_nobody_reads() {
+    if stand_in_cannot("it holds them all") {
+        return;
+    }
+    let subject = Subject::new();
+    for number in 0..20 {
+        let key = Key::generate(&subject.scratch, &format!("key{number}"), &["ed25519"]);
+        subject.conn().expect(&wire::add(&key.private, &vec![b'x'; 250_000]), SUCCESS);
+    }
+    let before = subject.resident();
+    let requests = wire::frame(&wire::list()).repeat(10);
+    let all = (0..MANY).filter_map(|_| Conn::open(&subject.agent.socket).ok()).collect();
+    let most = most_while(&subject, all, |conn| conn.stream().write(&requests).unwrap_or(0));
+    assert!(most < before + MOST_HELD, "grew from {before} to {most} KiB");
+    // Who reads gets it all.
+    let list = subject.conn().ask(&wire::list()).expect("an answer");
+    assert_eq!(wire::identities(&list).len(), 21);
+}
+
+/// Keys are taken until there is no room; those that are there stay, and so does the way to make room.
+#[test]
+fn keys_have_a_bound_that_is_told() {
+    if stand_in_cannot("it has none") {
+        return;
+    }
+    let subject = Subject::new();
+    let before = subject.resident();
+    let (mut conn, mut held) = (subject.conn(), Vec::new());
+    let refused = loop {
+        let key = Key::generate(&subject.scratch, &format!("key{}", held.len()), &["ed25519"]);
+        if conn.ask(&wire::add(&key.private, &vec![b'x'; 260_000])).unwrap() == [FAILURE] {
+            break key;
+        }
+        held.push(key);
+        assert!(held.len() < 200, "there is no bound");
+    };
+    let most = subject.resident();
+    assert!(most < before + MOST_HELD, "grew from {before} to {most} KiB");
+    assert!(subject.refusals().iter().any(|refusal| refusal.contains("all the memory there is for them")));
+    conn.expect(&wire::remove(&held[0].blob), SUCCESS);
+    conn.expect(&wire::add(&refused.private, &vec![b'x'; 260_000]), SUCCESS);
+    assert_eq!(wire::identities(&conn.ask(&wire::list()).unwrap()).len(), held.len() + 1);
+    conn.expect(&[wire::REMOVE_ALL], SUCCESS);
+    conn.expect(&wire::add(&subject.key.private, b"mine"), SUCCESS);
     subject.is_well();
 }

@@ -64,10 +64,19 @@ impl Subject {
         if Side::ours() == Side::Openssh {
             return std::fs::read_dir(format!("/proc/{}/fd", self.agent.pid())).unwrap().count();
         }
+        self.status().connections
+    }
+
+    fn status(&self) -> control::Status {
         match control::ask(&self.agent.socket.with_file_name("control.sock"), Op::Status).unwrap() {
-            Reply::Status(status) => status.connections,
+            Reply::Status(status) => status,
             other => panic!("no status: {other:?}"),
         }
+    }
+
+    /// The last few refusals, as the user reads them.
+    pub(crate) fn refusals(&self) -> Vec<String> {
+        self.status().refusals
     }
 
     /// Processor time so far, in clock ticks.

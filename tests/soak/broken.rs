@@ -19,7 +19,7 @@ impl Random {
 
 /// One message of each type, right or nearly so; a guest of its own, so that nobody's keys are concerned.
 fn messages(stage: &Stage<'_>) -> Vec<Vec<u8>> {
-    let (world, guest) = (stage.world, &stage.world.guest);
+    let (world, guest) = (stage.targets, &stage.targets.guest);
     let all = [
         wire::list(),
         wire::sign(&world.ed25519.blob, b"data", 0),
@@ -46,7 +46,7 @@ pub(crate) fn hang_up_anywhere(stage: &Stage<'_>) {
     while !stage.is_over() {
         for _ in 0..10 {
             let message = &messages[random.below(messages.len())];
-            if let Some(conn) = Abuser::open(stage, &stage.world.open.socket) {
+            if let Some(conn) = Abuser::open(stage, &stage.targets.open) {
                 conn.send(&message[..random.below(message.len())]);
             }
         }
@@ -59,7 +59,7 @@ pub(crate) fn send_nonsense(stage: &Stage<'_>) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let lengths = [0_u32, 262_145, 1 << 31, u32::MAX];
     while !stage.is_over() {
-        let Some(conn) = Abuser::open(stage, &stage.world.open.socket) else {
+        let Some(conn) = Abuser::open(stage, &stage.targets.open) else {
             std::thread::sleep(Duration::from_millis(2));
             continue;
         };

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Most resident memory that peers may make of the agent, in KiB: what `src/server/bounds.rs` says, and the program's own.
-const MOST_RESIDENT: u64 = 256 << 10;
+/// Most resident memory that peers may make of the agent, in KiB: what `src/server/bounds.rs` says for the usual limit.
+const MOST_RESIDENT: u64 = 212 << 10;
 
 /// What one kind of good client got.
 #[derive(Default)]
@@ -31,6 +31,8 @@ pub(crate) struct Figures {
     pub(crate) restarts: AtomicUsize,
     /// Requests to tokens and people that a restart broke off.
     pub(crate) broken_off: AtomicUsize,
+    /// Connections that the agent had at the same time, as it says.
+    most_clients: AtomicUsize,
     resident_at_start: u64,
     most_resident: AtomicU64,
     descriptors_at_start: usize,
@@ -48,11 +50,29 @@ impl Figures {
             refusals: AtomicU64::new(0),
             restarts: AtomicUsize::new(0),
             broken_off: AtomicUsize::new(0),
+            most_clients: AtomicUsize::new(0),
             resident_at_start: resident(pid),
             most_resident: AtomicU64::new(0),
             descriptors_at_start: descriptors(pid),
             descriptors_at_end: AtomicUsize::new(0),
             children_at_end: AtomicUsize::new(0),
+        }
+    }
+
+    /// Those of the abusers' own process.
+    pub(crate) fn of_abuse() -> Self {
+        Self::of(std::process::id())
+    }
+
+    /// What they did, for the other process.
+    pub(crate) fn abuse(&self) -> String {
+        let all = [&self.connections, &self.bytes, &self.refusals];
+        all.map(|figure| figure.load(Ordering::Relaxed).to_string()).join(" ")
+    }
+
+    pub(crate) fn take_over(&self, abuse: &str) {
+        for (figure, text) in [&self.connections, &self.bytes, &self.refusals].iter().zip(abuse.split(' ')) {
+            figure.store(text.parse().unwrap(), Ordering::Relaxed);
         }
     }
 
@@ -78,6 +98,10 @@ impl Figures {
 
     pub(crate) fn refused(&self) {
         self.refusals.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn clients(&self, now: usize) {
+        self.most_clients.fetch_max(now, Ordering::Relaxed);
     }
 
     /// Looks how large the agent is now.
@@ -116,6 +140,11 @@ impl Figures {
             (load(&self.connections), load(&self.bytes) >> 20, load(&self.refusals));
         let _ =
             writeln!(text, "soak: abuse: {connections} connections, {bytes} MiB, {refusals} refusals seen");
+        let _ = writeln!(
+            text,
+            "soak: {} connections at the same time",
+            self.most_clients.load(Ordering::Relaxed)
+        );
         let _ = writeln!(text, "soak: broken off by restarts: {}", self.broken_off.load(Ordering::Relaxed));
         let (start, most, end) = (self.resident_at_start, load(&self.most_resident), resident(self.pid));
         let _ = writeln!(

@@ -4,43 +4,44 @@ use crate::Stage;
 use crate::client::Client;
 use crate::keys::{Key, data, verifies};
 use crate::wire::{self, FAILURE, IDENTITIES, SIGNATURE, SUCCESS, sign};
+use crate::world::World;
 use std::time::Instant;
 
 /// RSA with SHA-512.
 const SHA512: u32 = 4;
 
-pub(crate) fn sign_with_ed25519(stage: &Stage<'_>) {
-    always_the_same(stage, "signing with Ed25519", &stage.world.ed25519, 0);
+pub(crate) fn sign_with_ed25519(stage: &Stage<'_>, world: &World) {
+    always_the_same(stage, world, "signing with Ed25519", &stage.targets.ed25519, 0);
 }
 
-pub(crate) fn sign_with_rsa(stage: &Stage<'_>) {
-    always_the_same(stage, "signing with RSA", &stage.world.rsa, SHA512);
+pub(crate) fn sign_with_rsa(stage: &Stage<'_>, world: &World) {
+    always_the_same(stage, world, "signing with RSA", &stage.targets.rsa, SHA512);
 }
 
 /// The first signature is judged by ssh-keygen; each other must be the same, as they are with these algorithms.
-fn always_the_same(stage: &Stage<'_>, name: &'static str, key: &Key, flags: u32) {
+fn always_the_same(stage: &Stage<'_>, world: &World, name: &'static str, key: &Key, flags: u32) {
     let request = sign(&key.blob, &data(), flags);
-    let mut client = Client::new(stage, name, &stage.world.open.socket);
+    let mut client = Client::new(stage, name, &stage.targets.open);
     let first = client.expect(&request, SIGNATURE);
-    verifies(&stage.world.scratch, &key.blob, &wire::signature(&first)).expect(name);
+    verifies(&world.scratch, &key.blob, &wire::signature(&first)).expect(name);
     while !stage.is_over() {
         assert_eq!(client.ask(&request), first, "{name}");
     }
 }
 
 /// Each signature is another one, and judged by ssh-keygen.
-pub(crate) fn sign_with_p256(stage: &Stage<'_>) {
-    let key = &stage.world.p256;
-    let mut client = Client::new(stage, "signing with P-256", &stage.world.open.socket);
+pub(crate) fn sign_with_p256(stage: &Stage<'_>, world: &World) {
+    let key = &stage.targets.p256;
+    let mut client = Client::new(stage, "signing with P-256", &stage.targets.open);
     while !stage.is_over() {
         let answer = client.expect(&sign(&key.blob, &data(), 0), SIGNATURE);
-        verifies(&stage.world.scratch, &key.blob, &wire::signature(&answer)).expect("P-256");
+        verifies(&world.scratch, &key.blob, &wire::signature(&answer)).expect("P-256");
     }
 }
 
-pub(crate) fn add_and_remove(stage: &Stage<'_>) {
-    let guest = &stage.world.guest;
-    let mut client = Client::new(stage, "adding, listing, removing", &stage.world.open.socket);
+pub(crate) fn add_and_remove(stage: &Stage<'_>, _: &World) {
+    let guest = &stage.targets.guest;
+    let mut client = Client::new(stage, "adding, listing, removing", &stage.targets.open);
     let is_listed = |client: &mut Client<'_>| {
         let answer = client.expect(&wire::list(), IDENTITIES);
         wire::identities(&answer).iter().any(|(blob, _)| *blob == guest.blob)
@@ -55,14 +56,14 @@ pub(crate) fn add_and_remove(stage: &Stage<'_>) {
 }
 
 /// Over a connection that is bound to a session and forwarded: it lists and signs, and does no more.
-pub(crate) fn forwarded(stage: &Stage<'_>) {
-    let (world, greeting) = (stage.world, stage.world.bind());
-    let client = || Client::new(stage, "a forwarded peer", &world.open.socket).greeting(greeting.clone());
+pub(crate) fn forwarded(stage: &Stage<'_>, world: &World) {
+    let greeting = world.bind();
+    let client = || Client::new(stage, "a forwarded peer", &stage.targets.open).greeting(greeting.clone());
     while !stage.is_over() {
         let mut client = client();
         for _ in 0..20 {
             client.expect(&wire::list(), IDENTITIES);
-            client.expect(&sign(&world.ed25519.blob, &data(), 0), SIGNATURE);
+            client.expect(&sign(&stage.targets.ed25519.blob, &data(), 0), SIGNATURE);
             client.expect(&[wire::REMOVE_ALL], FAILURE);
             client.expect(&wire::lock(b"mine"), FAILURE);
         }
@@ -70,18 +71,27 @@ pub(crate) fn forwarded(stage: &Stage<'_>) {
 }
 
 /// The agent is the same process all the time, and says how it is.
-pub(crate) fn look_at_the_status(stage: &Stage<'_>) {
+pub(crate) fn look_at_the_status(stage: &Stage<'_>, world: &World) {
     while !stage.is_over() {
         let (begun, calm) = (Instant::now(), stage.is_calm());
-        match stage.world.status() {
+        match world.status() {
             Ok(status) => {
-                assert_eq!(status.pid, stage.world.open.pid());
+                assert_eq!(status.pid, world.open.pid());
                 assert!(!status.locked && !status.keys.is_empty());
+                stage.figures.clients(status.connections);
                 stage.figures.answered("status", begun.elapsed(), calm);
             }
             // A handover closes the control socket's connections, too.
             Err(error) => assert!(!stage.is_calm(), "{error}"),
         }
         std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}
+
+/// Whoever does not guess is answered: with no keys.
+pub(crate) fn list_while_locked(stage: &Stage<'_>, _: &World) {
+    let mut client = Client::new(stage, "listing while locked", &stage.targets.locked);
+    while !stage.is_over() {
+        assert_eq!(client.ask(&wire::list()), [IDENTITIES, 0, 0, 0, 0]);
     }
 }

@@ -13,7 +13,7 @@ const HOLDERS: usize = 1500;
 fn largest(stage: &Stage<'_>) -> Vec<Vec<u8>> {
     const MOST: usize = 262_144;
     let mut all = vec![vec![200; MOST]];
-    for blob in [&stage.world.ed25519.blob, &stage.world.rsa.blob] {
+    for blob in [&stage.targets.ed25519.blob, &stage.targets.rsa.blob] {
         let around = wire::sign(blob, b"", 4).len();
         all.push(wire::sign(blob, &vec![7; MOST - around], 4));
     }
@@ -31,7 +31,7 @@ pub(crate) fn send_the_largest(stage: &Stage<'_>) {
     let mut next = 0;
     while !stage.is_over() {
         while all.len() < SENDERS {
-            let Some(conn) = Abuser::open(stage, &stage.world.open.socket) else { break };
+            let Some(conn) = Abuser::open(stage, &stage.targets.open) else { break };
             next += 1;
             all.push((conn, next, 0));
         }
@@ -57,7 +57,7 @@ pub(crate) fn open_and_hold(stage: &Stage<'_>) {
         let mut all = Vec::new();
         for _ in 0..100 {
             while all.len() < HOLDERS && !stage.is_over() {
-                let Some(conn) = Abuser::open(stage, &stage.world.open.socket) else { break };
+                let Some(conn) = Abuser::open(stage, &stage.targets.open) else { break };
                 all.push(conn);
             }
             all.retain(|conn| conn.take().is_some());
@@ -68,7 +68,7 @@ pub(crate) fn open_and_hold(stage: &Stage<'_>) {
 
 pub(crate) fn connect_and_leave(stage: &Stage<'_>) {
     while !stage.is_over() {
-        drop(Abuser::open(stage, &stage.world.open.socket));
+        drop(Abuser::open(stage, &stage.targets.open));
         std::thread::sleep(Duration::from_millis(1));
     }
 }

@@ -1,9 +1,9 @@
 //! Many who guess the password of a locked agent, and its owner.
 
 use crate::Stage;
-use crate::client::{Abuser, Client};
+use crate::client::Abuser;
 use crate::support::wait_until;
-use crate::wire::{self, Conn, IDENTITIES, SUCCESS, frame, unlock};
+use crate::wire::{Conn, SUCCESS, frame, unlock};
 use crate::world::{PASSWORD, World};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(crate) fn guess(stage: &Stage<'_>) {
     let mut all: Vec<Abuser<'_>> = Vec::new();
     while !stage.is_over() {
         while all.len() < GUESSERS {
-            let Some(conn) = Abuser::open(stage, &stage.world.locked.socket) else { break };
+            let Some(conn) = Abuser::open(stage, &stage.targets.locked) else { break };
             conn.send(&guess);
             all.push(conn);
         }
@@ -27,14 +27,6 @@ pub(crate) fn guess(stage: &Stage<'_>) {
             None => false,
         });
         std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Whoever does not guess is answered: with no keys.
-pub(crate) fn list_while_locked(stage: &Stage<'_>) {
-    let mut client = Client::new(stage, "listing while locked", &stage.world.locked.socket);
-    while !stage.is_over() {
-        assert_eq!(client.ask(&wire::list()), [IDENTITIES, 0, 0, 0, 0]);
     }
 }
 

@@ -16,6 +16,7 @@ mod support;
 #[path = "../support/wire.rs"]
 mod wire;
 
+mod abusers;
 mod broken;
 mod client;
 mod figures;
@@ -25,48 +26,37 @@ mod guessing;
 mod person;
 mod restarts;
 mod slow;
+mod targets;
 mod tokens;
 mod world;
 
 use figures::Figures;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use targets::Targets;
 use world::World;
 
 /// How long it goes on unless told otherwise, in seconds.
 const USUAL: u64 = 60;
 
-/// Somebody in the play: does its part until it is over.
-type Actor = fn(&Stage<'_>);
-
-/// Who is there from the first minute to the last; each may be there more than once.
-const ACTORS: &[Actor] = &[
+/// Clients that are to be served, from the first second to the last.
+const GOOD: &[fn(&Stage<'_>, &World)] = &[
     good::sign_with_ed25519,
     good::sign_with_rsa,
     good::sign_with_p256,
     good::add_and_remove,
     good::forwarded,
     good::look_at_the_status,
+    good::list_while_locked,
     tokens::sign_with_fido,
     tokens::sign_with_pkcs11,
     person::answer_questions,
-    person::leave_questions_open,
-    slow::say_nothing,
-    slow::say_little,
-    slow::never_read,
-    greedy::send_the_largest,
-    greedy::open_and_hold,
-    greedy::connect_and_leave,
-    broken::hang_up_anywhere,
-    broken::send_nonsense,
-    guessing::guess,
-    guessing::list_while_locked,
     restarts::again_and_again,
 ];
 
-/// What every actor sees.
+/// What everybody in the play sees.
 pub(crate) struct Stage<'w> {
-    pub(crate) world: &'w World,
+    pub(crate) targets: &'w Targets,
     pub(crate) figures: &'w Figures,
     begun: Instant,
     lasts: Duration,
@@ -95,25 +85,29 @@ impl Drop for Alarm<'_> {
     }
 }
 
-fn seconds() -> u64 {
-    std::env::var("MYAGENT_SOAK_SECONDS").map_or(USUAL, |text| text.parse().expect("a number of seconds"))
+fn lasts() -> Duration {
+    let seconds = std::env::var("MYAGENT_SOAK_SECONDS");
+    Duration::from_secs(seconds.map_or(USUAL, |text| text.parse().expect("a number of seconds")))
 }
 
 #[test]
 #[ignore = "needs root, ssh-keygen, softhsm2-util, pkcs11-tool, /usr/lib/openssh/ssh-sk-helper, /usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so: it takes a minute"]
 fn all_of_it_at_once() {
+    if abusers::this_is_their_process() {
+        return;
+    }
     let world = World::new();
     let figures = Figures::of(world.open.pid());
     let broken_off = AtomicBool::new(false);
-    let lasts = Duration::from_secs(seconds());
-    let stage =
-        Stage { world: &world, figures: &figures, begun: Instant::now(), lasts, broken_off: &broken_off };
+    let (targets, lasts) = (&world.targets, lasts());
+    let stage = Stage { targets, figures: &figures, begun: Instant::now(), lasts, broken_off: &broken_off };
+    let abusers = abusers::Process::start(&world);
     std::thread::scope(|scope| {
-        let stage = &stage;
-        for actor in ACTORS {
+        let (stage, world) = (&stage, &world);
+        for good in GOOD {
             scope.spawn(move || {
                 let _alarm = Alarm(stage.broken_off);
-                actor(stage);
+                good(stage, world);
             });
         }
         scope.spawn(move || {
@@ -123,6 +117,7 @@ fn all_of_it_at_once() {
             }
         });
     });
+    abusers.ended(&figures);
     guessing::owner_gets_in(&world);
     world.is_as_before();
     world.everything_ends(&figures);

@@ -3,12 +3,13 @@
 use crate::Stage;
 use crate::client::{Abuser, Client};
 use crate::wire::{FAILURE, SIGNATURE, frame, sign};
+use crate::world::World;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-pub(crate) fn answer_questions(stage: &Stage<'_>) {
-    let [yes, no, _] = &stage.world.asked;
-    let mut client = Client::new(stage, "asking a person", &stage.world.open.socket);
+pub(crate) fn answer_questions(stage: &Stage<'_>, _: &World) {
+    let [yes, no, _] = &stage.targets.asked;
+    let mut client = Client::new(stage, "asking a person", &stage.targets.open);
     while !stage.is_over() {
         let calm = stage.is_calm();
         let answer = client.ask(&sign(&yes.blob, b"data", 0));
@@ -23,9 +24,9 @@ pub(crate) fn answer_questions(stage: &Stage<'_>) {
 
 /// Nobody answers; the clients leave after a while. Some places are left for the questions of others.
 pub(crate) fn leave_questions_open(stage: &Stage<'_>) {
-    let request = frame(&sign(&stage.world.asked[2].blob, b"data", 0));
+    let request = frame(&sign(&stage.targets.asked[2].blob, b"data", 0));
     while !stage.is_over() {
-        let asking: Vec<_> = (0..5).filter_map(|_| Abuser::open(stage, &stage.world.open.socket)).collect();
+        let asking: Vec<_> = (0..5).filter_map(|_| Abuser::open(stage, &stage.targets.open)).collect();
         for conn in &asking {
             conn.send(&request);
         }

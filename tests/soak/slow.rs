@@ -18,7 +18,7 @@ fn keep(stage: &Stage<'_>, count: usize, mut with: impl FnMut(&Abuser<'_>, usize
     let mut round = 0;
     while !stage.is_over() {
         while all.len() < count {
-            let Some(conn) = Abuser::open(stage, &stage.world.open.socket) else { break };
+            let Some(conn) = Abuser::open(stage, &stage.targets.open) else { break };
             all.push(conn);
         }
         all.retain(|conn| with(conn, round));
@@ -33,7 +33,7 @@ pub(crate) fn say_nothing(stage: &Stage<'_>) {
 
 /// A byte at a time, of a message that never comes to its end.
 pub(crate) fn say_little(stage: &Stage<'_>) {
-    let whole = frame(&wire::sign(&stage.world.ed25519.blob, &[7; 200_000], 0));
+    let whole = frame(&wire::sign(&stage.targets.ed25519.blob, &[7; 200_000], 0));
     keep(stage, SLOW, |conn, round| conn.send(&whole[round % 1000..][..1]).is_some());
 }
 

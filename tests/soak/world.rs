@@ -4,6 +4,7 @@ use crate::figures::Figures;
 use crate::hsm::{self, SOFTHSM, command, succeed};
 use crate::keys::{Key, base64_decode, data};
 use crate::support::{Agent, Scratch, own_myagent, wait_until};
+use crate::targets::{ASKED, LOCKED, Targets};
 use crate::wire::{self, CONFIRM, Conn, SUCCESS};
 use myagent::control::{self, Op, Reply, Status};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -34,17 +35,10 @@ pub(crate) const PASSWORD: &[u8] = b"the owner's";
 pub(crate) struct World {
     pub(crate) open: Agent,
     pub(crate) locked: Agent,
-    pub(crate) ed25519: Key,
-    pub(crate) rsa: Key,
-    pub(crate) p256: Key,
+    pub(crate) targets: Targets,
     pub(crate) sk: Key,
     /// On the PKCS#11 token: its public half.
     pub(crate) token: Vec<u8>,
-    /// To be confirmed: by who says yes, who says no, and who says nothing.
-    pub(crate) asked: [Key; 3],
-    pub(crate) host: Key,
-    /// Comes and goes.
-    pub(crate) guest: Key,
     /// The list as it is when the guest is not there.
     comments: Vec<String>,
     pub(crate) scratch: Scratch,
@@ -55,18 +49,18 @@ impl World {
     pub(crate) fn new() -> Self {
         allow_many_descriptors();
         let (scratch, locked_scratch) = (hsm::small_token(), Scratch::new());
-        let key = |name: &str, kind: &[&str]| Key::generate(&scratch, name, kind);
-        let plain = |name: &str| key(name, &["ed25519"]);
         let (open, locked) = (start(&scratch), start(&locked_scratch));
+        for (name, kind) in [("rsa", &["rsa", "-b", "2048"][..]), ("p256", &["ecdsa"])] {
+            Key::generate(&scratch, name, kind);
+        }
+        for name in ["ed25519", "host", "guest"].iter().chain(&ASKED) {
+            Key::generate(&scratch, name, &["ed25519"]);
+        }
+        std::os::unix::fs::symlink(&locked.socket, scratch.path(LOCKED)).unwrap();
         let mut world = Self {
-            ed25519: plain("ed25519"),
-            rsa: key("rsa", &["rsa", "-b", "2048"]),
-            p256: key("p256", &["ecdsa"]),
+            targets: Targets::read(&scratch.path("")),
             sk: token_key(&scratch),
             token: Vec::new(),
-            asked: ["says-yes", "says-no", "says-nothing"].map(plain),
-            host: plain("host"),
-            guest: plain("guest"),
             comments: Vec::new(),
             open,
             locked,
@@ -84,12 +78,12 @@ impl World {
         let line = hsm::list(&self.scratch, &self.open).remove(0);
         self.token = base64_decode(line.split(' ').nth(1).unwrap());
         let mut conn = self.conn();
-        for (key, comment) in
-            [(&self.ed25519, "ed25519"), (&self.rsa, "rsa"), (&self.p256, "p256"), (&self.host, "host")]
-        {
+        let targets = &self.targets;
+        let Targets { ed25519, rsa, p256, host, .. } = targets;
+        for (key, comment) in [(ed25519, "ed25519"), (rsa, "rsa"), (p256, "p256"), (host, "host")] {
             conn.expect(&wire::add(&key.private, comment.as_bytes()), SUCCESS);
         }
-        for (key, comment) in self.asked.iter().zip(["says-yes", "says-no", "says-nothing"]) {
+        for (key, comment) in targets.asked.iter().zip(ASKED) {
             conn.expect(&wire::add_constrained(&key.private, comment.as_bytes(), &[CONFIRM]), SUCCESS);
         }
         let dummy = self.scratch.path("allowed/sk-dummy.so").canonicalize().unwrap();
@@ -102,7 +96,7 @@ impl World {
         }
         self.comments = conn.comments();
         let mut conn = Conn::open(&self.locked.socket).unwrap();
-        conn.expect(&wire::add(&self.ed25519.private, b"ed25519"), SUCCESS);
+        conn.expect(&wire::add(&targets.ed25519.private, b"ed25519"), SUCCESS);
         conn.expect(&wire::lock(PASSWORD), SUCCESS);
     }
 
@@ -113,8 +107,8 @@ impl World {
     /// What the host's key says to have a connection bound to a session and forwarded.
     pub(crate) fn bind(&self) -> Vec<u8> {
         let session = [7; 32];
-        let signed = self.conn().ask(&wire::sign(&self.host.blob, &session, 0)).expect("an answer");
-        wire::session_bind(&self.host.blob, &session, &wire::signature(&signed), true)
+        let signed = self.conn().ask(&wire::sign(&self.targets.host.blob, &session, 0)).expect("an answer");
+        wire::session_bind(&self.targets.host.blob, &session, &wire::signature(&signed), true)
     }
 
     pub(crate) fn status(&self) -> Result<Status, String> {
@@ -128,8 +122,8 @@ impl World {
     pub(crate) fn is_as_before(&self) {
         let mut conn = self.conn();
         assert_eq!(conn.comments(), self.comments, "the keys are not those of the start");
-        let all =
-            [&self.ed25519, &self.rsa, &self.p256, &self.sk, &self.host, &self.asked[0]].map(|key| &key.blob);
+        let Targets { ed25519, rsa, p256, host, asked, .. } = &self.targets;
+        let all = [ed25519, rsa, p256, &self.sk, host, &asked[0]].map(|key| &key.blob);
         for blob in all.into_iter().chain([&self.token]) {
             wire::signature(&conn.ask(&wire::sign(blob, &data(), 4)).expect("an answer"));
         }
@@ -170,7 +164,7 @@ fn start(scratch: &Scratch) -> Agent {
     Agent::spawn(start, socket)
 }
 
-fn allow_many_descriptors() {
+pub(crate) fn allow_many_descriptors() {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, hard.min(16_384), hard).unwrap();
 }
