@@ -91,6 +91,25 @@ fn guesses_beyond_the_queue_are_refused_at_once() {
     subject.is_well();
 }
 
+/// Nor do they keep each other waiting: a password whose client has gone is compared with nothing.
+#[test]
+fn guessers_that_leave_are_passed_over() {
+    if stand_in_cannot("it has no queue") {
+        return;
+    }
+    let subject = locked();
+    let mut conn = subject.conn();
+    for _ in 0..5 {
+        conn.expect(&unlock(b"wrong"), FAILURE);
+    }
+    drop(guessers(&subject, 10));
+    wait_until("they are passed over", || {
+        subject.refusals().iter().filter(|refusal| refusal.contains("has hung up")).count() >= 5
+    });
+    conn.expect(&unlock(b"secret"), SUCCESS);
+    subject.is_well();
+}
+
 /// Many locks at once hash no password but the first's: the owner's unlock would wait behind them. Measured by
 /// the agent's own processor time, so that a busy machine does not matter.
 #[test]

@@ -77,7 +77,7 @@ fn most_while(subject: &Subject, mut all: Vec<Conn>, mut stir: impl FnMut(&Conn)
     all.iter().for_each(|conn| conn.stream().set_nonblocking(true).unwrap());
     let (mut most, mut moved, mut last) = (0, 0, Instant::now());
     // Each has sent what it can, or for so long nothing more was taken; not for ever, where the agent goes on and on.
-    while last.elapsed() < Duration::from_millis(500) && moved < MANY * (512 << 10) {
+    while last.elapsed() < Duration::from_millis(500) && moved < MANY * (300 << 10) {
         let now: usize = all.iter().map(&mut stir).sum();
         moved += now;
         if now > 0 {
@@ -99,7 +99,7 @@ fn a_thousand_large_messages() {
     }
     let subject = Subject::new();
     let before = subject.resident();
-    let rsa = Key::generate(&subject.scratch, "rsa", &["rsa", "-b", "4096"]);
+    let rsa = Key::generate(&subject.scratch, "rsa", &["rsa", "-b", "2048"]);
     subject.conn().expect(&wire::add(&rsa.private, b"rsa"), SUCCESS);
     let around = wire::sign(&rsa.blob, b"", 4).len();
     let sign = wire::frame(&wire::sign(&rsa.blob, &vec![7; 262_144 - around], 4));

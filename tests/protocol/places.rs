@@ -1,7 +1,7 @@
 //! One process that takes every place there is keeps no other one out.
 
 use crate::process::{Subject, stand_in_cannot};
-use crate::support::{Agent, Scratch, myagent, run, wait_until};
+use crate::support::{Agent, PATIENCE, Scratch, myagent, run, wait_until};
 use crate::wire::{self, Conn};
 
 /// So many descriptors leave 32 clients a place.
@@ -19,9 +19,10 @@ fn limited(scratch: &Scratch) -> Agent {
 
 /// What another process sees.
 fn listed_by_another(subject: &Subject) -> String {
-    let mut list = subject.scratch.command("ssh-add");
-    let (status, out, error) = run(list.arg("-L").env("SSH_AUTH_SOCK", &subject.agent.socket));
-    assert_eq!(status, 0, "{error}");
+    let mut list = subject.scratch.command("timeout");
+    list.arg(PATIENCE.as_secs().to_string()).args(["ssh-add", "-L"]);
+    let (status, out, error) = run(list.env("SSH_AUTH_SOCK", &subject.agent.socket));
+    assert_eq!(status, 0, "nobody listed: {error}");
     out
 }
 
