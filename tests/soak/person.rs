@@ -11,9 +11,8 @@ pub(crate) fn answer_questions(stage: &Stage<'_>, _: &World) {
     let [yes, no, _] = &stage.targets.asked;
     let mut client = Client::new(stage, "asking a person", &stage.targets.open);
     while !stage.is_over() {
-        let calm = stage.is_calm();
         let answer = client.ask(&sign(&yes.blob, b"data", 0));
-        if answer == [FAILURE] && !calm {
+        if answer == [FAILURE] && !stage.is_calm() {
             stage.figures.broken_off.fetch_add(1, Ordering::Relaxed);
             continue;
         }

@@ -19,9 +19,8 @@ pub(crate) fn sign_with_pkcs11(stage: &Stage<'_>, world: &World) {
 fn keep_signing(stage: &Stage<'_>, world: &World, name: &'static str, blob: &[u8]) {
     let mut client = Client::new(stage, name, &stage.targets.open);
     while !stage.is_over() {
-        let calm = stage.is_calm();
         let answer = client.ask(&sign(blob, &data(), 0));
-        if answer == [FAILURE] && !calm {
+        if answer == [FAILURE] && !stage.is_calm() {
             stage.figures.broken_off.fetch_add(1, Ordering::Relaxed);
             continue;
         }
