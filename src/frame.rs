@@ -112,7 +112,7 @@ async fn fill<R: AsyncRead + Unpin>(
     wanted: usize,
     intake: &Intake,
 ) -> Result<Ticket, FrameError> {
-    let mut ticket = intake.begin();
+    let mut ticket = intake.begin(wanted);
     while message.len() < wanted {
         let filled = message.len();
         let next = wanted.min(filled + filled.clamp(LEAST_STEP, MOST_STEP));

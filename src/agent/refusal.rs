@@ -114,6 +114,9 @@ pub enum Refusal {
     /// A comment with a NUL in it.
     #[error("the comment holds a zero byte")]
     Comment,
+    /// A connection that was ended because others needed what it held.
+    #[error("connection closed: {0}")]
+    Closed(String),
     /// No room for another key.
     #[error("the keys that are held take all the memory there is for them; ssh-add -d makes room")]
     Full,

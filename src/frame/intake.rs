@@ -37,8 +37,9 @@ impl Intake {
         Self { receiving: Room::of(receiving), work: Arc::new(Semaphore::new(work)) }
     }
 
-    pub(super) fn begin(&self) -> Ticket {
-        self.receiving.begin()
+    /// For a message that is to have so many bytes.
+    pub(super) fn begin(&self, wanted: usize) -> Ticket {
+        if wanted <= SMALL { Ticket::for_nothing() } else { self.receiving.begin() }
     }
 
     /// Takes a whole message on, when there is room for it.

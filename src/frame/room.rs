@@ -35,8 +35,10 @@ struct Share {
     evicted: Arc<Notify>,
 }
 
-/// One connection's share. It is counted until dropped; what it is for goes first.
-pub struct Ticket {
+/// One connection's share, of a room or of none. It is counted until dropped; what it is for goes first.
+pub struct Ticket(Option<Counted>);
+
+struct Counted {
     open: Arc<Mutex<Open>>,
     room: Arc<Semaphore>,
     most: usize,
@@ -58,16 +60,41 @@ impl Room {
         open.next += 1;
         open.shares.insert(age, Share { bytes: 0, evicted: Arc::clone(&evicted) });
         let (open, room) = (Arc::clone(&self.open), Arc::clone(&self.bytes));
-        Ticket { open, room, most: self.most, age, evicted, held: None }
+        Ticket(Some(Counted { open, room, most: self.most, age, evicted, held: None }))
     }
 }
 
 impl Ticket {
+    /// Of no room: for what is too small to count.
+    pub(super) fn for_nothing() -> Self {
+        Self(None)
+    }
+
     /// Returns when there is room for `bytes`, those that it has included.
     ///
     /// # Errors
     /// [`FrameError::Crowded`], where this is the one that must go.
     pub async fn grow_to(&mut self, bytes: usize) -> Result<(), FrameError> {
+        match &mut self.0 {
+            Some(counted) => counted.grow_to(bytes).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for `work`, unless this is the one that must go.
+    ///
+    /// # Errors
+    /// [`FrameError::Crowded`], where it is.
+    pub async fn unless_crowded<T>(&self, work: impl Future<Output = T>) -> Result<T, FrameError> {
+        match &self.0 {
+            Some(counted) => counted.unless_crowded(work).await,
+            None => Ok(work.await),
+        }
+    }
+}
+
+impl Counted {
+    async fn grow_to(&mut self, bytes: usize) -> Result<(), FrameError> {
         let had = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let more = bytes.saturating_sub(had);
         if more == 0 {
@@ -99,11 +126,7 @@ impl Ticket {
         }
     }
 
-    /// Waits for `work`, unless this is the one that must go.
-    ///
-    /// # Errors
-    /// [`FrameError::Crowded`], where it is.
-    pub async fn unless_crowded<T>(&self, work: impl Future<Output = T>) -> Result<T, FrameError> {
+    async fn unless_crowded<T>(&self, work: impl Future<Output = T>) -> Result<T, FrameError> {
         tokio::select! {
             biased;
             () = self.evicted.notified() => Err(FrameError::Crowded),
@@ -112,7 +135,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Counted {
     fn drop(&mut self) {
         let mut open = locked(&self.open);
         if let Some(share) = open.shares.remove(&self.age) {

@@ -73,11 +73,11 @@ fn a_peer_that_stops_in_a_message_is_given_up_and_one_that_waits_before_it_is_no
 fn the_oldest_unfinished_message_goes_first() {
     block_on(async {
         let vault = Vault::new(Wish::Memfd).unwrap();
-        // Room for one buffer of the least size, and not for two.
-        let intake = Intake::with_limits(1500, 0);
-        let (mut old, mut old_far) = duplex(1024);
-        let (mut new, mut new_far) = duplex(1024);
-        let announce = [0, 0, 1, 0, 13];
+        // Room for one that is whole, and not for one more that has begun.
+        let intake = Intake::with_limits(9000, 20_000);
+        let (mut old, mut old_far) = duplex(1 << 14);
+        let (mut new, mut new_far) = duplex(1 << 14);
+        let announce = [0, 0, 0x20, 0, 13];
         old.write_all(&[&announce[..], &[0; 59]].concat()).await.unwrap();
         new.write_all(&[&announce[..], &[0; 59]].concat()).await.unwrap();
         let (first, second) = tokio::join!(read(&mut old_far, &vault, &intake, pending()), async {
@@ -85,12 +85,12 @@ fn the_oldest_unfinished_message_goes_first() {
             let reading = read(&mut new_far, &vault, &intake, pending());
             let finish = async {
                 tokio::task::yield_now().await;
-                new.write_all(&[0; 196]).await.unwrap();
+                new.write_all(&[0; 8192 - 60]).await.unwrap();
             };
             tokio::join!(reading, finish).0
         });
         assert!(matches!(first, Err(FrameError::Crowded)));
-        assert!(matches!(second, Ok(Some(message)) if message.len() == 256));
+        assert!(matches!(second, Ok(Some(message)) if message.len() == 8192));
     });
 }
 
@@ -148,5 +148,20 @@ fn whoever_reads_its_answer_the_longest_gives_way_and_nothing_is_made_before() {
         assert!(matches!(first, Err(FrameError::Crowded)), "{first:?}");
         assert!(second.is_ok());
         assert!(small_far.read_exact(&mut vec![0; SMALL]).await.is_ok());
+    });
+}
+
+/// However crowded it is: others' large messages are no reason to end a connection that has small ones.
+#[test]
+fn small_messages_need_no_room() {
+    block_on(async {
+        let (vault, intake) = (Vault::new(Wish::Memfd).unwrap(), Intake::with_limits(0, 0));
+        for (len, is_read) in [(1, true), (SMALL, true), (SMALL + 1, false)] {
+            let (mut near, mut far) = duplex(1 << 14);
+            let frame = [&u32::try_from(len).unwrap().to_be_bytes()[..], &vec![11; len]].concat();
+            near.write_all(&frame).await.unwrap();
+            let read = read(&mut far, &vault, &intake, pending()).await;
+            assert_eq!(read.is_ok(), is_read, "{len} bytes");
+        }
     });
 }

@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::bounds::MOST_CLIENTS;
 use super::places::{Place, Places};
 use super::{Client, Shared, answer, control};
-use crate::agent::Session;
+use crate::agent::{Refusal, Session};
 use crate::frame::{self, FrameError};
 use crate::platform::socket::{self, Peer};
 
@@ -92,8 +92,13 @@ async fn next(listener: &Listener) -> (Stream, Peer) {
 async fn serve(shared: &Arc<Shared>, place: &Place<'_>, stream: Stream, peer: Peer) {
     let mut session = Session::new(peer.to_string());
     tracing::info!(peer = %session, "connected");
-    if let Err(error) = converse(shared, place, stream, peer, &mut session).await {
-        tracing::info!(peer = %session, "connection closed: {error}");
+    match converse(shared, place, stream, peer, &mut session).await {
+        Ok(()) => {}
+        // Its user is to find out why.
+        Err(error @ (FrameError::Crowded | FrameError::NoPlace)) => {
+            shared.agent().note(&session, Refusal::Closed(error.to_string()));
+        }
+        Err(error) => tracing::info!(peer = %session, "connection closed: {error}"),
     }
     tracing::debug!(peer = %session, "disconnected");
 }

@@ -6,7 +6,7 @@ use crate::process::{Subject, stand_in_cannot};
 use crate::wire::{self, Conn, FAILURE, SUCCESS};
 use std::io::{Read, Write};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Growth that no announced length explains, in KiB.
 const SLACK: u64 = 16 << 10;
@@ -76,17 +76,16 @@ const MOST_HELD: u64 = 192 << 10;
 /// The most that the agent had while `stir` kept all of these connections going, until nothing has grown for a while.
 fn most_while(subject: &Subject, mut all: Vec<Conn>, mut stir: impl FnMut(&Conn) -> usize) -> u64 {
     all.iter().for_each(|conn| conn.stream().set_nonblocking(true).unwrap());
-    let (mut most, mut moved, mut last) = (0, 0, Instant::now());
-    // Each has sent what it can, or for so long hardly more was taken; not for ever, where the agent goes on and on.
-    while last.elapsed() < Duration::from_millis(500) && moved < MANY * (300 << 10) {
+    let (mut most, mut moved, mut quiet) = (0, 0, 0);
+    // Until for some rounds hardly more was taken, and nothing has grown; not for ever, where the agent goes on and on.
+    while quiet < 40 && moved < MANY * (300 << 10) {
         let now: usize = all.iter().map(&mut stir).sum();
-        moved += now;
-        if now > 1 << 20 {
-            last = Instant::now();
-        }
-        most = most.max(subject.resident());
         // Others are served all the time.
         subject.conn().expect(&wire::remove(b"none"), FAILURE);
+        let resident = subject.resident();
+        quiet = if now > 1 << 20 || resident > most + (1 << 10) { 0 } else { quiet + 1 };
+        (moved, most) = (moved + now, most.max(resident));
+        std::thread::sleep(Duration::from_millis(20));
     }
     all.clear();
     most

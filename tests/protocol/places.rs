@@ -44,8 +44,8 @@ fn places_go_to_who_uses_them() {
         for _ in 0..5 {
             assert!(listed_by_another(&subject).contains("mine"));
         }
-        let log = || std::fs::read_to_string(subject.scratch.path("agent.log")).unwrap();
-        wait_until("it is said", || log().contains("another client needed the place"));
+        let told = |refusal: &String| refusal.contains("another client needed the place");
+        wait_until("status says so", || subject.refusals().iter().any(told));
         drop(taken);
         subject.is_well();
     }
