@@ -181,8 +181,12 @@ impl<'m> Order<'m> {
                 let hash = [Hash::Sha1, Hash::Sha256, Hash::Sha512].into_iter().find(|h| *h as u8 == hash);
                 let hash = hash.ok_or(DecodeError::Invalid("unknown hash"))?;
                 let (public, data) = (reader.string()?, reader.string()?);
-                let with_pin = reader.bool()?;
-                let pin = Some(reader.string()?).filter(|_| with_pin);
+                let pin = (reader.bool()?, reader.string()?);
+                let pin = match pin {
+                    (true, pin) => Some(pin),
+                    (false, []) => None,
+                    (false, _) => return Err(DecodeError::Invalid("a PIN comes unannounced")),
+                };
                 Self::Sign { public, hash, data, pin }
             }
             unknown => return Err(DecodeError::UnknownType(unknown)),
@@ -292,6 +296,17 @@ mod tests {
         let loud = Answer::Failed(Failure { kind: Kind::Other, text: "\x1b[2J".repeat(1000) });
         let Ok(Answer::Failed(said)) = Answer::decode(&loud.encode()) else { panic!() };
         assert!(said.text.len() < 10 * MAX_TEXT && !said.text.contains('\x1b'));
+    }
+
+    /// One order has one form: bytes that nothing is made of are none of it.
+    #[test]
+    fn a_pin_comes_only_where_it_is_announced() {
+        let pinned = body(&Order::Sign { public: b"k", hash: Hash::Sha256, data: b"d", pin: Some(b"1234") });
+        let announced = pinned.len() - 4 - "1234".len() - 1;
+        assert_eq!(pinned[announced], 1);
+        let mut silent = pinned.clone();
+        silent[announced] = 0;
+        assert!(Order::decode(&pinned).is_ok() && Order::decode(&silent).is_err());
     }
 
     proptest! {
