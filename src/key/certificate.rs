@@ -9,22 +9,25 @@ use crate::message::{
 };
 
 /// A certificate, taken apart. It borrows from the bytes that came.
-pub(super) struct Certificate<'f> {
+pub struct Certificate<'f> {
     /// The plain type of the certified key.
-    pub(super) key_type: &'f str,
+    pub key_type: &'f str,
     /// The fields of the certified key's public half, as the plain key has them after its type.
-    pub(super) public: Vec<&'f [u8]>,
+    pub public: Vec<&'f [u8]>,
     /// What the authority says of the key.
-    pub(super) statement: Statement<'f>,
+    pub statement: Statement<'f>,
     /// What the authority signed: all but the signature.
-    pub(super) signed: &'f [u8],
+    pub signed: &'f [u8],
     /// Its signature, not verified here.
-    pub(super) signature: &'f [u8],
+    pub signature: &'f [u8],
 }
 
 impl<'f> Certificate<'f> {
     /// Reads exactly `blob`.
-    pub(super) fn read(blob: &'f [u8]) -> Result<Self, DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError`], where it is none, or of a kind that is not known.
+    pub fn read(blob: &'f [u8]) -> Result<Self, DecodeError> {
         const NO_TYPE: DecodeError = DecodeError::Invalid("the certificate is of no known type");
         let mut reader = Reader::new(blob);
         let full = std::str::from_utf8(reader.string()?).map_err(|_| NO_TYPE)?;
@@ -49,7 +52,7 @@ impl<'f> Certificate<'f> {
     }
 
     /// The certified key as a plain public key.
-    pub(super) fn plain(&self) -> Vec<u8> {
+    pub fn plain(&self) -> Vec<u8> {
         let mut blob = Vec::new();
         put_string(&mut blob, self.key_type.as_bytes());
         self.public.iter().for_each(|field| put_string(&mut blob, field));
@@ -58,19 +61,19 @@ impl<'f> Certificate<'f> {
 }
 
 /// What an authority says of a key.
-pub(super) struct Statement<'f> {
+pub struct Statement<'f> {
     /// For hosts, else for users.
-    pub(super) for_host: bool,
+    pub for_host: bool,
     /// The names that it speaks of: a list of strings.
-    pub(super) principals: &'f [u8],
+    pub principals: &'f [u8],
     /// First second since 1970 of its time.
-    pub(super) valid_after: u64,
+    pub valid_after: u64,
     /// First second after its time.
-    pub(super) valid_before: u64,
+    pub valid_before: u64,
     /// Options that must be understood: a list of pairs.
-    pub(super) critical: &'f [u8],
+    pub critical: &'f [u8],
     /// The authority's public key.
-    pub(super) authority: &'f [u8],
+    pub authority: &'f [u8],
 }
 
 impl<'f> Statement<'f> {

@@ -25,6 +25,7 @@ mod state;
 mod token;
 mod verify;
 
+pub use certificate::{Certificate, Statement};
 pub use fingerprint::{md5, plain};
 pub use host::HostKey;
 pub use import::{Imported, import};

@@ -36,7 +36,10 @@ pub enum Constraint<'f> {
 
 impl<'f> Constraint<'f> {
     /// All constraints to the end of the message.
-    pub(super) fn decode_all(reader: &mut Reader<'f>) -> Result<Vec<Self>, DecodeError> {
+    ///
+    /// # Errors
+    /// [`DecodeError`], where one is not known, or comes twice.
+    pub fn decode_all(reader: &mut Reader<'f>) -> Result<Vec<Self>, DecodeError> {
         let mut constraints: Vec<Self> = Vec::new();
         while !reader.is_empty() {
             let constraint = Self::decode(reader)?;
@@ -71,7 +74,8 @@ impl<'f> Constraint<'f> {
         }
     }
 
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+    /// Appends the constraint as it came, byte for byte.
+    pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::Lifetime(seconds) => {
                 out.push(number::CONSTRAIN_LIFETIME);
