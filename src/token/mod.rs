@@ -18,15 +18,14 @@ mod x509;
 pub use message::{Answer, Failure, Found, Hash, Kind, MAX_REPLY, Order, VERSION, greeting, version_of};
 pub use serve::run;
 
-/// How the bytes of a token's objects are read, for the fuzzer, which has no token.
-#[cfg(fuzzing)]
+/// How the bytes of a token's objects are read, for fuzzers and tests, which have no token.
 pub mod objects {
-    #![allow(missing_docs)] // the functions that they lead to say it
-
+    /// The key and the subject of an X.509 certificate, where it is one.
     pub fn certificate(value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         super::x509::read(value)
     }
 
+    /// The keys of each kind that two attributes of an object make.
     pub fn public_keys(first: &[u8], second: &[u8]) -> [Option<Vec<u8>>; 3] {
         use super::object::{ecdsa, ed25519, rsa};
         [rsa(first, second), ecdsa(first, second), ed25519(first, second)]

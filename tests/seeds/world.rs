@@ -8,17 +8,17 @@ use myagent::message::put_string;
 use myagent::vault::{Vault, Wish};
 
 /// One vault for all runs of a target.
-pub static VAULT: LazyLock<Arc<Vault>> =
+pub(crate) static VAULT: LazyLock<Arc<Vault>> =
     LazyLock::new(|| Arc::new(Vault::new(Wish::Memfd).expect("a vault")));
 
 /// An Ed25519 key.
-pub struct Pair {
+pub(crate) struct Pair {
     pair: Ed25519KeyPair,
-    pub seed: [u8; 32],
+    pub(crate) seed: [u8; 32],
     /// The 32 bytes.
-    pub public: Vec<u8>,
+    pub(crate) public: Vec<u8>,
     /// The public key as SSH writes it.
-    pub blob: Vec<u8>,
+    pub(crate) blob: Vec<u8>,
 }
 
 impl Pair {
@@ -33,7 +33,7 @@ impl Pair {
     }
 
     /// A signature blob.
-    pub fn sign(&self, data: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&self, data: &[u8]) -> Vec<u8> {
         let mut blob = Vec::new();
         put_string(&mut blob, b"ssh-ed25519");
         put_string(&mut blob, self.pair.sign(data).as_ref());
@@ -42,17 +42,17 @@ impl Pair {
 }
 
 /// How many keys there are.
-pub const PAIRS: usize = 6;
+pub(crate) const PAIRS: usize = 6;
 
 /// The same keys each time.
-pub fn pairs() -> &'static [Pair; PAIRS] {
+pub(crate) fn pairs() -> &'static [Pair; PAIRS] {
     static PAIRS_OF_ALL: LazyLock<[Pair; PAIRS]> =
         LazyLock::new(|| std::array::from_fn(|number| Pair::of(u8::try_from(number + 1).expect("a few"))));
     &PAIRS_OF_ALL
 }
 
 /// Fields as strings, one after the other.
-pub fn strings(fields: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn strings(fields: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
     fields.iter().for_each(|field| put_string(&mut out, field));
     out

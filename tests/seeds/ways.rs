@@ -24,7 +24,7 @@ const MOST_STEPS: u8 = 6;
 const MOST_HOPS: u8 = 4;
 
 /// Whether all of the text is of the pattern's form.
-pub fn fits(pattern: &[u8], text: &[u8]) -> bool {
+pub(crate) fn fits(pattern: &[u8], text: &[u8]) -> bool {
     match (pattern.split_first(), text.split_first()) {
         (None, None) => true,
         (Some((b'*', rest)), None) => fits(rest, text),
@@ -211,7 +211,7 @@ impl Login {
 }
 
 /// One key, one connection.
-pub fn on_a_way(input: &mut Reader<'_>) -> Option<()> {
+pub(crate) fn on_a_way(input: &mut Reader<'_>) -> Option<()> {
     let (now, count) = (u64::from(input.u8().ok()?), input.u8().ok()? % (MOST_STEPS + 1));
     let mut steps = Vec::new();
     for _ in 0..count {
