@@ -32,6 +32,13 @@ fn any(blob: &[u8]) {
     // A certificate is no better than what it holds.
     assert!(!is_public_key(blob) || is_public_key(&plain));
     let said = &certificate.statement;
+    for (list, each) in [(said.principals, 1), (said.critical, 2)] {
+        let entries = strings(list);
+        assert!(
+            entries.len() % each == 0
+                && entries.iter().map(|entry| 4 + entry.len()).sum::<usize>() == list.len()
+        );
+    }
     if let HostKey::Certified(host) = &host {
         assert!(said.for_host && said.critical.is_empty());
         assert_eq!((&*host.authority, host.valid_after), (said.authority, said.valid_after));
