@@ -32,7 +32,9 @@ fn all(target: &str, beside: usize, check: fn(&[u8])) {
     for file in files {
         let seed = std::fs::read(&file).unwrap();
         assert!(catch_unwind(|| check(&seed)).is_ok(), "{}", file.display());
-        for at in 0..seed.len().min(beside) {
+        // The fuzzer's own finds are beside something already: it names them by their hash.
+        let found = file.file_name().is_some_and(|name| name.len() == 2 * 20);
+        for at in 0..if found { 0 } else { seed.len().min(beside) } {
             let mut beside = seed.clone();
             beside[at] ^= 1;
             assert!(catch_unwind(|| check(&beside)).is_ok(), "{}, byte {at} changed", file.display());
