@@ -42,6 +42,21 @@ fn all(target: &str, beside: usize, check: fn(&[u8])) {
     }
 }
 
+/// A form that has changed needs its seeds made anew (fuzz/derive-seeds): else they are all refused, and say nothing.
+#[test]
+fn the_seeds_are_of_the_forms_of_today() {
+    let seed = |name: &str| {
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name)).unwrap()
+    };
+    for name in ["state/head", "state/head-provider"] {
+        assert!(state::is_head(&seed(name)[1..]), "{name}");
+    }
+    for name in ["program/answer-keys", "program/answer-two-keys"] {
+        assert!(myagent::token::Answer::decode(&seed(name)[1..]).is_ok(), "{name}");
+    }
+    assert_eq!(myagent::token::version_of(&seed("program/greeting")[1..]), Ok(myagent::token::VERSION));
+}
+
 #[test]
 fn a_request_gives_itself_back() {
     all("request", BESIDE, request::check);

@@ -21,10 +21,11 @@ fn answer(body: &[u8]) {
     assert!(Answer::decode(&[body, &[0]].concat()).is_err());
     assert!(Answer::decode(&body[..body.len() - 1]).is_err());
     match &answer {
-        Answer::Keys { keys, notes } => {
+        Answer::Keys { keys, notes, unconfined } => {
             assert!(keys.len() <= 2048 && notes.len() <= 2048);
             notes.iter().for_each(|note| check_text(note));
-            if notes.is_empty() {
+            unconfined.iter().for_each(|reason| check_text(reason));
+            if notes.is_empty() && unconfined.is_none() {
                 assert_eq!(answer.encode(), body);
             }
             for found in keys.iter().take(8) {

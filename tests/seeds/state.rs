@@ -92,6 +92,13 @@ fn damaged(which: u8, changes: &[u8]) {
     }
 }
 
+/// Whether this is such a head.
+#[allow(dead_code)] // the tests alone ask
+pub(crate) fn is_head(rest: &[u8]) -> bool {
+    let state = [&b"myagent\n"[..], &FORMAT.to_be_bytes(), rest].concat();
+    Head::load(&mut Reader::new(&state)).is_ok()
+}
+
 /// What comes before the agent's part, with a right beginning.
 fn head(rest: &[u8]) {
     let state = [&b"myagent\n"[..], &FORMAT.to_be_bytes(), rest].concat();
