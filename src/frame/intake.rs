@@ -60,6 +60,8 @@ pub struct Received {
     work: Option<OwnedSemaphorePermit>,
 }
 
+never_copied_or_shown!(Received);
+
 impl Received {
     /// The message, and what is to be held until it is answered.
     pub fn into_parts(self) -> (SecretBuf, Option<OwnedSemaphorePermit>) {

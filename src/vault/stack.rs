@@ -32,9 +32,7 @@ pub(crate) fn swept<T>(work: impl FnOnce() -> T) -> T {
 /// Never inlined, so that its frame is where [`overwrite`] has its own.
 #[inline(never)]
 fn below<T>(work: impl FnOnce() -> T) -> T {
-    let result = work();
-    super::registers::wipe();
-    result
+    work()
 }
 
 /// Also where the work panics.
@@ -44,6 +42,7 @@ impl<const DEPTH: usize> Drop for Sweep<DEPTH> {
     #[inline(always)]
     fn drop(&mut self) {
         overwrite::<DEPTH>();
+        super::registers::wipe();
     }
 }
 

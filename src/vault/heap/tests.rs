@@ -1,3 +1,6 @@
+//! AWS-LC's heap: whose memory it takes, and what is left of what it frees.
+#![allow(unsafe_code)]
+
 use super::super::alone::alone;
 use super::super::{Kind, Vault, Wish};
 use super::*;

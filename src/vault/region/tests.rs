@@ -1,3 +1,6 @@
+//! The region, of each kind: what of it a child, a dump or the swap has.
+#![allow(unsafe_code)]
+
 use super::*;
 
 #[cfg(target_os = "linux")]
