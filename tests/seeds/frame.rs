@@ -109,7 +109,7 @@ async fn read_all(mut peer: Peer) {
         let read = frame::read(&mut peer, &VAULT, &intake, std::future::pending()).await;
         match (expected(&peer.bytes[peer.start..]), read) {
             (Ok(Some(body)), Ok(Some(message))) => {
-                assert!(*message == *body && peer.sent == peer.start + 4 + body.len());
+                assert!(**message == *body && peer.sent == peer.start + 4 + body.len());
                 assert!(carries_secret(body[0]) || !message.in_region());
                 assert!(message.capacity() <= 2 * body.len() + *ROOM.end() || message.in_region());
             }
