@@ -60,8 +60,10 @@ fn compare(ours: &Certificate<'_>, plain: &[u8], theirs: &ssh_key::Certificate) 
     assert_eq!(said.critical.is_empty(), theirs.critical_options().is_empty());
     let public = ssh_key::PublicKey::from(theirs.public_key().clone()).to_bytes();
     assert!(public.is_ok_and(|public| same_key(&public, plain)));
+    // Of a kind that neither knows ssh-key takes any bytes, and writes others: such an authority vouches for nothing.
     let authority = ssh_key::PublicKey::from(theirs.signature_key().clone()).to_bytes();
-    assert!(authority.is_ok_and(|authority| same_key(&authority, said.authority)));
+    let known = is_public_key(said.authority);
+    assert!(!known || authority.is_ok_and(|authority| same_key(&authority, said.authority)));
 }
 
 /// ssh-key writes numbers anew, so keys of numbers are compared without zeros before them.
