@@ -79,6 +79,8 @@ const PRINCIPALS: &str =
 const FORWARDED: &str =
     "root on another host must not take keys away, put others among them, or lock the agent";
 
+const BOUND: &str = "memory that runs out ends an agent, and all keys with it";
+
 /// A step where the way goes over a host with a certificate.
 const fn principal(step: &'static str, openssh: &'static str, ours: &'static str) -> Difference {
     row("destination_by_authority", step, openssh, ours, PRINCIPALS).until(10, 3)
@@ -127,6 +129,7 @@ pub(crate) const TABLE: &[Difference] = &[
     // Keys on tokens.
     row("fido_malformed", "zero at the application's end", "SUCCESS", "FAILURE", ZERO),
     row("fido_providers", "provider \"internal\\0\"", "SUCCESS", "FAILURE", ZERO),
+    row("more_keys_than_fit", "one that does not fit", "SUCCESS", "FAILURE", BOUND),
     // Extensions.
     row(
         "query",
@@ -238,4 +241,5 @@ pub(crate) const README: &[(&str, &str)] = &[
     (NONE, "| a key bound to an empty list of destinations |"),
     (FAILED, "| a connection whose session-bind failed |"),
     (FORWARDED, "| a forwarded agent (`ssh -A`) |"),
+    (BOUND, "| more than 32 MiB of keys |"),
 ];

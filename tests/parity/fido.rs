@@ -2,7 +2,7 @@
 
 use crate::harness::Talk;
 use crate::keys::Key;
-use crate::wire::{self, Body, Fields};
+use crate::wire::{self, Body, Conn, Fields};
 
 const ED25519: &[u8] = b"sk-ssh-ed25519@openssh.com";
 const ECDSA: &[u8] = b"sk-ecdsa-sha2-nistp256@openssh.com";
@@ -58,6 +58,30 @@ scenarios! {
         t.ask("with a lifetime", &add(&key, &[&wire::lifetime(1000), &provider(b"internal")]));
         t.ask("of a plain key", &add(t.keys.ed25519(), &[&provider(b"internal")]));
         t.list("list");
+    }
+
+    /// Whatever they are: these are the quickest to make.
+    fn more_keys_than_fit(t) {
+        let mut fields = Fields(&t.keys.ed25519().blob);
+        fields.string();
+        let point = fields.string();
+        let key = |number: u32| {
+            let blob = public(ED25519, &[point], format!("ssh:{number}").as_bytes());
+            let private = Body(blob.clone()).u8(1).string(b"a handle").string(b"").0;
+            (wire::add(&private, &[b'c'; 250_000]), blob)
+        };
+        for number in 0..130 {
+            t.ask(&format!("key {number}"), &key(number).0);
+        }
+        // How many fit exactly is nobody's affair.
+        for number in 130..140 {
+            t.send(&key(number).0);
+            t.conn().map(Conn::recv);
+        }
+        t.ask("one that does not fit", &key(140).0);
+        t.ask("one that is there", &key(7).0);
+        t.ask("remove", &wire::remove(&key(7).1));
+        t.ask("one in its place", &key(141).0);
     }
 
     fn fido_malformed(t) {
