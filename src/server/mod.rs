@@ -60,6 +60,10 @@ const WORKERS: std::ops::RangeInclusive<usize> = 2..=4;
 /// Between two attempts to go on after a handover that failed.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Bytes of stack of each thread, whatever `RUST_MIN_STACK` of the caller says: what is wiped after work with a secret
+/// (`vault::stack`) must fit in.
+const STACK: usize = 2 << 20;
+
 /// How long work in progress may delay the end: less than a second, whatever a client does.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 
@@ -256,6 +260,7 @@ fn runtime() -> Result<Runtime, Error> {
         .worker_threads(cores.clamp(*WORKERS.start(), *WORKERS.end()))
         // Signatures that take long wait here in order, and use every core.
         .max_blocking_threads(cores.max(2))
+        .thread_stack_size(STACK)
         .enable_all()
         .build()
         .map_err(|error| Error::io("start threads", error))

@@ -9,6 +9,7 @@ mod keys;
 mod memory;
 mod painted;
 mod refusing;
+mod small;
 mod stacks;
 #[path = "../support/mod.rs"]
 mod support;
