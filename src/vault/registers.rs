@@ -7,6 +7,7 @@
 //! processors it does nothing. General registers need none of it: waiting alone takes them all.
 #![allow(unsafe_code)]
 
+/// What a call may use is named by the ABI in which that is all of them: the one of Windows keeps ten for the caller.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn wipe() {
     use std::arch::{asm, is_x86_feature_detected};
@@ -17,14 +18,14 @@ pub(super) fn wipe() {
                 ".irp n, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31",
                 "vpxord zmm\\n, zmm\\n, zmm\\n",
                 ".endr",
-                clobber_abi("C"),
+                clobber_abi("sysv64"),
                 options(nomem, nostack, preserves_flags)
             );
         }
     }
     if is_x86_feature_detected!("avx") {
         // SAFETY: the processor has the instruction; it empties registers 0 to 15, which a call may use as well.
-        unsafe { asm!("vzeroall", clobber_abi("C"), options(nomem, nostack, preserves_flags)) };
+        unsafe { asm!("vzeroall", clobber_abi("sysv64"), options(nomem, nostack, preserves_flags)) };
         return;
     }
     // SAFETY: every processor of this kind has these registers, and a call may use them as well.
@@ -33,7 +34,7 @@ pub(super) fn wipe() {
             ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15",
             "pxor xmm\\n, xmm\\n",
             ".endr",
-            clobber_abi("C"),
+            clobber_abi("sysv64"),
             options(nomem, nostack, preserves_flags)
         );
     }
