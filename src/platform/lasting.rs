@@ -173,6 +173,9 @@ pub fn reap_strays() {
 pub fn inside() -> io::Result<UnixStream> {
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_name(c"myagent-token");
+    // What is started here stays below this process, also where its starter has ended: it is looked for later.
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_child_subreaper(true);
     // The agent's refused calls are refused here too: they come down to all that it runs.
     let measures = harden_again();
     process::reset_signals();
@@ -200,12 +203,25 @@ pub fn inside() -> io::Result<UnixStream> {
 }
 
 /// In such a process, once what it is there for is loaded: refuses everything to it, in all threads, that a signature
-/// does not need. It starts nothing more, and reaches no other process.
+/// does not need. It starts nothing more, and signals no other process. Files and sockets it has still, and with them
+/// what they lead to: the memory of another process of its user, where the system leaves that open.
 ///
 /// # Errors
-/// Why it could not; nothing has changed then.
+/// Why it could not, and [`Unfiltered::Started`], where it could, but not for all that runs.
 pub fn confine() -> Result<(), Unfiltered> {
-    seccomp::close_provider()
+    seccomp::close_provider()?;
+    if has_children() { Err(Unfiltered::Started) } else { Ok(()) }
+}
+
+/// Whether anything runs that was started here; those that have ended are waited for.
+fn has_children() -> bool {
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) => return true,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -59,9 +59,9 @@ fn obey(order: &Order<'_>, module: &mut Option<Module>) -> Result<Answer, Failur
 
 /// Closes the process further, now that the provider has started what it needs; gives why the system does not.
 ///
-/// Where that refuses, the keys are usable all the same, and `status` tells: without them a person with such a kernel
-/// would go back to an agent that has no process for a provider at all. A provider that stands in the way itself is not
-/// used.
+/// Where that refuses, or what the provider has started runs on, the keys are usable all the same, and `status` tells:
+/// without them a person with such a kernel would go back to an agent that has no process for a provider at all. A
+/// provider that stands in the way itself is not used.
 fn confine() -> Result<Option<String>, Failure> {
     match lasting::confine() {
         Ok(()) => Ok(None),

@@ -154,6 +154,27 @@ fn a_provider_that_stands_in_the_way_is_not_used() {
     assert!(rig.list().is_empty());
 }
 
+/// No list holds for what was started before: the owner hears of it.
+#[test]
+#[ignore = "needs softhsm2-util, pkcs11-tool, gcc: a provider that tries what none needs"]
+fn a_process_that_a_provider_leaves_behind_is_told_of() {
+    let scratch = token();
+    let library = hostile(&scratch, &["-DLEAVING"]);
+    let rig = rig(scratch, |_| ());
+    assert!(rig.add(&library, PIN), "{}", refusals(&rig));
+    for _ in 0..2 {
+        let _ = met(&rig);
+        assert!(rig.signs(&rig.list()[0]), "{}", refusals(&rig));
+        confined(&met(&rig));
+        let measures = said(&rig);
+        assert_eq!(state_of(&measures, "providers"), "refused");
+        let detail = &measures.iter().find(|measure| measure[0] == "providers").unwrap()[2];
+        assert!(detail.ends_with("hostile.so: what it has started meanwhile runs on"), "{detail}");
+        assert!(rig.signs(&rig.list()[0]));
+        succeed(&mut myagent(&rig, &["restart"]));
+    }
+}
+
 /// An old kernel, or a sandbox around the agent: its owner hears of it, and can sign.
 #[test]
 #[ignore = "needs softhsm2-util, pkcs11-tool: SoftHSM's tokens"]

@@ -61,6 +61,9 @@ pub enum Unfiltered {
     /// A thread has refused it: it has a list of its own.
     #[error("thread {0} has closed itself in another way")]
     Thread(c_long),
+    /// The lists hold, but not for what was started before.
+    #[error("what it has started meanwhile runs on")]
+    Started,
 }
 
 /// A call that is refused.
