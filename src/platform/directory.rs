@@ -13,7 +13,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use super::steps;
+use super::{steps, trusted};
 
 /// Mode of a directory of ours.
 const MODE: u32 = 0o700;
@@ -98,9 +98,7 @@ pub(super) fn open_private(path: &Path) -> Result<File, Error> {
 /// Why another user could put something of theirs in the place of `path` or of what is above it; none where nobody but
 /// root and we can, or where that cannot be seen.
 pub(super) fn open_to_others(path: &Path) -> Option<Error> {
-    // In a user namespace the system's owner has no number.
-    let system = std::fs::metadata("/").map_or(0, |root| root.uid());
-    let owners = [0, system, geteuid().as_raw()];
+    let owners = trusted::owners();
     // Nobody else comes past a directory that is closed to them, until a link or `..` leads elsewhere.
     let mut closed = false;
     let mut check = |step: &Path, meta: &Metadata| {
@@ -108,8 +106,7 @@ pub(super) fn open_to_others(path: &Path) -> Option<Error> {
         if closed {
             return Ok(());
         }
-        let writable = !meta.is_symlink() && meta.mode() & 0o022 != 0 && meta.mode() & 0o1000 == 0;
-        let reason = match (owners.contains(&meta.uid()), writable) {
+        let reason = match (owners.contains(&meta.uid()), is_shared(meta)) {
             (false, _) => format!("{} belongs to uid {}", step.display(), meta.uid()),
             (_, true) => {
                 format!("others can write to {} (mode {:04o})", step.display(), meta.mode() & 0o7777)
@@ -124,6 +121,15 @@ pub(super) fn open_to_others(path: &Path) -> Option<Error> {
     let Open(reason) = steps::follow(path, &mut check).err()?.downcast().ok()?;
     let reason = format!("it could be replaced by another user: {reason}");
     Some(Error::Unfit { path: path.to_owned(), reason })
+}
+
+/// Whether others than its owner can rename what lies in a directory.
+fn is_shared(meta: &Metadata) -> bool {
+    let (sticky, group, all) = (0o1000, 0o020, 0o002);
+    let has = |bit: u32| meta.mode() & bit != 0;
+    !meta.is_symlink()
+        && !has(sticky)
+        && (has(all) || has(group) && !trusted::is_private(meta.gid(), meta.uid()))
 }
 
 /// The reason of [`open_to_others`], as against what the system says.

@@ -35,6 +35,7 @@ pub mod sk_helper;
 pub mod socket;
 mod steps;
 pub mod terminal;
+mod trusted;
 mod unix;
 pub mod user_manager;
 
