@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How often an agent comes and goes while it is looked at.
 const ROUNDS: usize = 25;
@@ -17,15 +17,20 @@ const UMASKS: [&str; 3] = ["0", "0777", "022"];
 /// Names and the modes that were seen of them.
 type Seen = BTreeMap<String, BTreeSet<u32>>;
 
-/// Looks at everything below `directories`, without a pause, until `done`.
-fn watch(directories: &[PathBuf], done: &AtomicBool) -> Seen {
+/// Looks at everything below `directories`, without a pause, until `done`; once more then, for a busy machine may not
+/// have come to it before. Counts its looks.
+fn watch(directories: &[PathBuf], done: &AtomicBool, looks: &AtomicUsize) -> Seen {
     let mut seen = Seen::new();
-    while !done.load(Ordering::Relaxed) {
+    loop {
+        let last = done.load(Ordering::Relaxed);
         for directory in directories {
             look(directory, &mut seen);
         }
+        looks.fetch_add(1, Ordering::Relaxed);
+        if last {
+            return seen;
+        }
     }
-    seen
 }
 
 fn look(directory: &Path, seen: &mut Seen) {
@@ -43,13 +48,13 @@ fn look(directory: &Path, seen: &mut Seen) {
     }
 }
 
-/// What was seen while `rounds` ran; nothing ever had more than the mode of its kind.
-fn seen_during(directories: &[PathBuf], rounds: impl FnOnce()) -> BTreeSet<String> {
-    let done = AtomicBool::new(false);
+/// What was seen while `rounds` ran, which is given the number of looks; nothing ever had more than the mode of its kind.
+fn seen_during(directories: &[PathBuf], rounds: impl FnOnce(&AtomicUsize)) -> BTreeSet<String> {
+    let (done, looks) = (AtomicBool::new(false), AtomicUsize::new(0));
     let seen = std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| watch(directories, &done));
+        let watcher = scope.spawn(|| watch(directories, &done, &looks));
         // Also where the rounds fail, for the watcher to end.
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(rounds));
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rounds(&looks)));
         done.store(true, Ordering::Relaxed);
         let seen = watcher.join().unwrap();
         result.map(|()| seen)
@@ -76,10 +81,13 @@ fn the_watcher_sees_a_mode_that_is_wrong() {
     let scratch = Scratch::new();
     let made = scratch.path("run/file");
     let failed = std::panic::catch_unwind(|| {
-        seen_during(&[scratch.runtime()], || {
+        seen_during(&[scratch.runtime()], |looks| {
             std::fs::write(&made, "").unwrap();
             std::fs::set_permissions(&made, PermissionsExt::from_mode(0o644)).unwrap();
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            // One look may be half done.
+            let before = looks.load(Ordering::Relaxed);
+            wait_until("it has looked", || looks.load(Ordering::Relaxed) > before + 1);
+            std::fs::remove_file(&made).unwrap();
         });
     });
     assert!(failed.is_err());
@@ -91,7 +99,7 @@ fn an_agent_s_files_are_private_from_the_first_moment() {
         let mut place = Place::new();
         place.socket = place.scratch.path("run/new/s/agent.sock");
         crate::support::private_dir(&place.scratch.path("run/new"));
-        let seen = seen_during(&[place.scratch.runtime(), place.scratch.home()], || {
+        let seen = seen_during(&[place.scratch.runtime(), place.scratch.home()], |_| {
             for _ in 0..ROUNDS {
                 let start = &["start", "--log", "debug"];
                 let mut call = with_umask(&place.scratch, umask, start);
@@ -115,7 +123,7 @@ fn so_are_those_in_a_home_directory() {
     for umask in UMASKS {
         let scratch = Scratch::new();
         let place = Place { socket: scratch.home().join(".ssh/agent").join(home_socket()), scratch };
-        let seen = seen_during(&[place.scratch.home()], || {
+        let seen = seen_during(&[place.scratch.home()], |_| {
             let mut call = with_umask(&place.scratch, umask, &["start", "--daemon"]);
             // Named, so that an agent of whoever runs this is not found; it is the usual place all the same.
             let (status, _, err) = run(call.env("MYAGENT_SOCK", &place.socket).env_remove("XDG_RUNTIME_DIR"));
@@ -145,7 +153,7 @@ fn so_are_ssh_agent_s() {
     for umask in UMASKS {
         let scratch = Scratch::new();
         for form in [&["-T"][..], &["-a", "tmp/s"]] {
-            let seen = seen_during(&[scratch.path("tmp")], || {
+            let seen = seen_during(&[scratch.path("tmp")], |_| {
                 for _ in 0..ROUNDS / 2 {
                     let args = [&["ssh-agent", "-s"], form].concat();
                     let (status, out, err) = run(&mut with_umask(&scratch, umask, &args));
