@@ -241,7 +241,7 @@ impl Error {
                 "set MYAGENT_SOCK to a shorter, plain path in a directory of mode 0700"
             }
             Self::Unfit { .. } | Self::NoPlace { .. } | Self::NoHome | Self::Unlockable { .. } => {
-                "set MYAGENT_SOCK to a path in a directory of your own with mode 0700"
+                "set MYAGENT_SOCK to a path in a directory of your own with mode 0700, which nobody else can rename"
             }
             Self::NoService { .. } => "start it in the background instead: myagent start --daemon",
             Self::Unconfirmed { command } => {

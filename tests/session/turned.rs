@@ -149,7 +149,7 @@ fn refused_at(place: &Place, directory: &str, why: &str) {
         let (status, out, err) = run(call.env("MYAGENT_SOCK", socket));
         assert_eq!((status, out.as_str()), (1, ""), "{command} in {directory}");
         assert!(err.contains("could be replaced by another user") && err.contains(why), "{err}");
-        assert!(err.contains("hint: set MYAGENT_SOCK"), "{err}");
+        assert!(err.contains("hint: set MYAGENT_SOCK to a path in a directory of your own with mode 0700, which nobody else can rename"), "{err}");
     }
     assert!(std::fs::read_dir(place.scratch.path(directory)).map_or(true, |mut d| d.next().is_none()));
 }
