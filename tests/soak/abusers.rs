@@ -41,6 +41,7 @@ pub(crate) fn this_is_their_process() -> bool {
         begun: Instant::now(),
         lasts: lasts(),
         broken_off: &broken_off,
+        awaited: 0,
     };
     std::thread::scope(|scope| ALL.iter().for_each(|abuser| drop(scope.spawn(|| abuser(&stage)))));
     std::fs::write(directory.join(FIGURES), figures.abuse()).unwrap();

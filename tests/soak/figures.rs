@@ -10,6 +10,13 @@ use std::time::Duration;
 /// Most resident memory that peers may make of the agent, in KiB: what `src/server/bounds.rs` says for the usual limit.
 const MOST_RESIDENT: u64 = 212 << 10;
 
+/// The halves of the play.
+#[derive(Clone, Copy)]
+pub(crate) enum Phase {
+    Calm,
+    Restarts,
+}
+
 /// What one kind of good client got.
 #[derive(Default)]
 struct Served {
@@ -82,6 +89,14 @@ impl Figures {
         served.answers += 1;
         let slowest = &mut served.slowest[usize::from(!calm)];
         *slowest = took.max(*slowest);
+    }
+
+    /// Whether so many kinds of clients were served in a phase, and in that of the restarts there was one.
+    pub(crate) fn has_seen(&self, awaited: usize, phase: Phase) -> bool {
+        let served = self.served.lock().unwrap();
+        let seen = served.values().filter(|served| !served.slowest[phase as usize].is_zero()).count();
+        let restarted = matches!(phase, Phase::Calm) || self.restarts.load(Ordering::Relaxed) > 0;
+        awaited == 0 || (seen >= awaited && restarted)
     }
 
     pub(crate) fn closed(&self, name: &'static str, closed: usize) {
