@@ -63,7 +63,8 @@ fn no_descriptor_too_many() {
     for _ in 0..30 {
         rig.restarted();
     }
-    wait_until("there are as many as before", || count() == first);
+    // On a busy machine two looks may both have come before that connection was closed: fewer are no leak.
+    wait_until("there are no more than before", || count() <= first);
     assert_eq!(rig.status().handovers, 31);
 }
 
