@@ -31,8 +31,8 @@ where it cannot be run",
     (
         "Environment",
         "MYAGENT_SOCK   the agent's socket; then the only place that is looked at. Its directory
-               must be yours, of mode 0700, no symbolic link, and nothing that another user
-               could replace
+               must be yours, of mode 0700, and no symbolic link; nobody but you and root
+               may be able to rename it or what is above it
 MYAGENT_LOG    the log level where --log is not given
 SSH_AUTH_SOCK  an agent there that sshd has forwarded is kept: start prints and starts nothing then
 SHELL          chooses the form of the output where --shell is not given and no shell calls
