@@ -12,6 +12,7 @@ use interprocess::local_socket::tokio::{Listener, Stream};
 use interprocess::local_socket::traits::tokio::Listener as _;
 use nix::sys::resource::{Resource, getrlimit};
 use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
 
 use super::bounds::MOST_CLIENTS;
 use super::places::{Place, Places};
@@ -33,6 +34,9 @@ const MOST_CONTROL: usize = 8;
 
 /// How long to wait after the system refused a connection, for lack of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long one that is to leave may take to read a request that has arrived. One that is half sent is not waited for.
+const LAST_REQUEST: Duration = Duration::from_millis(100);
 
 /// Serves the agent socket for ever.
 pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
@@ -112,8 +116,13 @@ async fn converse(
 ) -> Result<(), FrameError> {
     let mut closing = shared.restart.closing(&stream);
     loop {
+        let arrived = closing.arrived();
         let read = frame::read(&mut stream, &shared.vault, &shared.intake, closing.wait());
-        let Some(message) = unless_wanted(place, read).await? else { return Ok(()) };
+        let wanted = async {
+            place.wanted().await;
+            let _ = timeout(LAST_REQUEST, arrived.read()).await;
+        };
+        let Some(message) = unless_wanted(wanted, read).await? else { return Ok(()) };
         closing.heard();
         place.is_at_work(true);
         let (message, _in_work) = message.into_parts();
@@ -121,20 +130,20 @@ async fn converse(
         let reply = answer::answer(shared, &client, session, message).await;
         place.is_at_work(false);
         let write = frame::write(&mut stream, &shared.unread, reply.frame_len(), || reply.to_frame());
-        unless_wanted(place, write).await?;
+        unless_wanted(place.wanted(), write).await?;
     }
 }
 
 /// What `work` comes to, unless somebody else is to have the place before.
 async fn unless_wanted<T>(
-    place: &Place<'_>,
+    wanted: impl Future<Output = ()>,
     work: impl Future<Output = Result<T, FrameError>>,
 ) -> Result<T, FrameError> {
     tokio::select! {
         // What has arrived is answered, and what can be taken is sent.
         biased;
         done = work => done,
-        () = place.wanted() => Err(FrameError::NoPlace),
+        () = wanted => Err(FrameError::NoPlace),
     }
 }
 

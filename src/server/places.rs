@@ -2,12 +2,13 @@
 //!
 //! Guarantees: whoever connects is served although others hold every place and ask for nothing, or are slow to ask or to
 //! listen: of the process that has the most connections, the one that has been so for the longest is closed. It has
-//! [`GRACE`] where whoever comes is of a process that has as many.
+//! [`GRACE`] where whoever comes is of a process that has as many, but not so often that those behind it wait, too.
 //! Must never: close a connection whose request is in work.
 #![forbid(unsafe_code)]
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,10 +24,25 @@ const GRACE: Duration = Duration::from_secs(3);
 /// Between two looks whether one has been silent for so long.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// How long one that was told to leave may take: its next request may have come at that moment, and take long.
+const LEAVING: Duration = Duration::from_secs(1);
+
+/// Who comes in waits so long at once for others to fall silent, a little longer than [`GRACE`], and then for a fifth of
+/// the time: the clients of all other processes may be behind it.
+const MOST_PATIENCE: Duration = Duration::from_secs(4);
+const REGAINED: u32 = 5;
+
 /// All places.
 pub(super) struct Places {
     free: Semaphore,
     taken: Mutex<Taken>,
+    patience: Mutex<Patience>,
+}
+
+/// How long whoever comes may still be kept waiting for others to fall silent.
+struct Patience {
+    left: Duration,
+    since: Instant,
 }
 
 #[derive(Default)]
@@ -47,12 +63,15 @@ pub(super) struct Place<'p> {
     places: &'p Places,
     number: u64,
     leave: Arc<Notify>,
+    /// It was told.
+    leaves: AtomicBool,
     _permit: SemaphorePermit<'p>,
 }
 
 impl Places {
     pub(super) fn new(most: usize) -> Self {
-        Self { free: Semaphore::new(most), taken: Mutex::default() }
+        let patience = Mutex::new(Patience { left: MOST_PATIENCE, since: Instant::now() });
+        Self { free: Semaphore::new(most), taken: Mutex::default(), patience }
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -67,23 +86,50 @@ impl Places {
         };
         let leave = Arc::new(Notify::new());
         let number = self.taken().enter(peer.pid, &leave);
-        Some(Place { places: self, number, leave, _permit: permit })
+        Some(Place { places: self, number, leave, leaves: AtomicBool::new(false), _permit: permit })
     }
 
     async fn in_the_place_of_another(&self, pid: Option<i32>) -> Option<SemaphorePermit<'_>> {
-        while !self.taken().make_room(pid) {
-            if let Ok(permit) = timeout(LOOK_AGAIN, self.free.acquire()).await {
+        loop {
+            let patient = self.patience().is_left();
+            let told = self.taken().make_room(pid, patient);
+            let begun = Instant::now();
+            let left = timeout(if told { LEAVING } else { LOOK_AGAIN }, self.free.acquire()).await;
+            if !told {
+                self.patience().spend(begun.elapsed());
+            }
+            if let Ok(permit) = left {
                 return permit.ok();
             }
         }
-        self.free.acquire().await.ok()
+    }
+
+    fn patience(&self) -> MutexGuard<'_, Patience> {
+        self.patience.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Patience {
+    fn is_left(&mut self) -> bool {
+        self.left = MOST_PATIENCE.min(self.left + self.since.elapsed() / REGAINED);
+        self.since = Instant::now();
+        self.left > LOOK_AGAIN
+    }
+
+    fn spend(&mut self, waited: Duration) {
+        self.left = self.left.saturating_sub(waited);
+        self.since = Instant::now();
     }
 }
 
 impl Place<'_> {
     /// Returns when another is to have the place.
     pub(super) async fn wanted(&self) {
-        self.leave.notified().await;
+        // It stays so, also where something was done before that had come already.
+        if !self.leaves.load(Ordering::Relaxed) {
+            self.leave.notified().await;
+            self.leaves.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Something of its is in work from now on, or no more.
@@ -112,8 +158,9 @@ impl Taken {
         }
     }
 
-    /// Tells one to leave for a connection of the process `pid`, where one can.
-    fn make_room(&mut self, pid: Option<i32>) -> bool {
+    /// Tells one to leave for a connection of the process `pid`, where one can. Without patience one that is not the only
+    /// one of its process has no time.
+    fn make_room(&mut self, pid: Option<i32>, patient: bool) -> bool {
         let mut of_process: HashMap<Option<i32>, usize> = HashMap::new();
         for entry in self.by_number.values() {
             *of_process.entry(entry.pid).or_default() += 1;
@@ -121,8 +168,10 @@ impl Taken {
         let has = |pid: &Option<i32>| of_process.get(pid).copied().unwrap_or_default();
         let waiting = self.by_number.iter_mut().filter_map(|(number, entry)| {
             let since = entry.waits?;
-            let may_stay = has(&entry.pid) <= has(&pid) + 1 && since.elapsed() < GRACE;
-            (!may_stay).then_some(((has(&entry.pid), Reverse((since, *number))), entry))
+            let count = has(&entry.pid);
+            let has_time = patient || count == 1;
+            let may_stay = has_time && count <= has(&pid) + 1 && since.elapsed() < GRACE;
+            (!may_stay).then_some(((count, Reverse((since, *number))), entry))
         });
         let Some((_, chosen)) = waiting.max_by_key(|(rank, _)| *rank) else { return false };
         chosen.waits = None;
@@ -190,5 +239,25 @@ mod tests {
         assert_eq!(who_leaves(&places, 2, GRACE * 2, &all).await, [0; 0]);
         all[1].is_at_work(false);
         assert_eq!(who_leaves(&places, 2, GRACE * 2, &all).await, [1]);
+    }
+
+    /// Uses all places often enough to keep them, while one more of the process waits; which of them are told to leave.
+    async fn leave_in_use(pids: &[i32], pid: i32) -> Vec<usize> {
+        let places = Places::new(pids.len());
+        let all = taken(&places, pids).await;
+        let mut left = Vec::new();
+        for _ in 0..4 {
+            all.iter().for_each(|place| place.is_at_work(true));
+            all.iter().for_each(|place| place.is_at_work(false));
+            left.extend(who_leaves(&places, pid, GRACE / 2, &all).await);
+        }
+        left
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_behind_does_not_wait_for_a_process_that_wants_more_than_all() {
+        assert_eq!(leave_in_use(&[1, 1], 1).await.first(), Some(&0));
+        // The only one of its process keeps it as long as it uses it.
+        assert_eq!(leave_in_use(&[1, 2], 3).await, [0; 0]);
     }
 }

@@ -72,17 +72,30 @@ impl Closing {
             std::future::pending::<()>().await;
         }
         tokio::time::sleep_until(self.silence).await;
-        // Whether a request is there the reader learns a moment later than the kernel.
-        while recv(self.socket, &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT)
-            .is_ok_and(|got| got > 0)
-        {
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
+        self.arrived().read().await;
+    }
+
+    /// What has arrived at the connection.
+    pub(super) fn arrived(&self) -> Arrived {
+        Arrived(self.socket)
     }
 
     /// The connection has said something: from now on it ends at once.
     pub(super) fn heard(&mut self) {
         self.silence = Instant::now();
+    }
+}
+
+/// What has arrived at a connection and is not read yet.
+pub(super) struct Arrived(RawFd);
+
+impl Arrived {
+    /// Returns when there is nothing: whether a request is there the reader learns a moment later than the kernel.
+    pub(super) async fn read(&self) {
+        let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+        while recv(self.0, &mut [0], flags).is_ok_and(|got| got > 0) {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
     }
 }
 

@@ -23,9 +23,9 @@ fn limited(scratch: &Scratch) -> Agent {
 
 #[test]
 fn exhaustion_is_survived() {
-    let mut subject = Subject::start(limited);
-    let before = subject.connections();
     for round in 0..3 {
+        let mut subject = Subject::start(limited);
+        let before = subject.connections();
         // More than the limit, and fewer than limit and backlog: connecting must not block.
         let mut all: Vec<Conn> = (0..120).map(|_| subject.conn()).collect();
         for conn in &mut all {
@@ -47,6 +47,6 @@ fn exhaustion_is_survived() {
             }
         }
         subject.is_well();
+        wait_until("the connections are closed", || subject.connections() <= before);
     }
-    wait_until("the connections are closed", || subject.connections() <= before);
 }

@@ -3,6 +3,9 @@
 use crate::process::{Subject, stand_in_cannot};
 use crate::support::{Agent, PATIENCE, Scratch, myagent, run, wait_until};
 use crate::wire::{self, Conn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// So many descriptors leave 32 clients a place.
 const LIMIT: &str = "160";
@@ -69,4 +72,35 @@ fn one_gives_way_for_one() {
     assert!(!closed[0] && closed[1], "{closed:?}");
     // The next two found the place of the one before free, unless it was not closed yet.
     assert!((1..=3).contains(&closed.iter().filter(|closed| **closed).count()), "{closed:?}");
+}
+
+/// Nor by connections of its own that come after those, more than there are places, while it uses every one that it has
+/// again and again; whatever of these has asked is answered.
+#[test]
+fn nobody_waits_for_a_process_that_wants_more_than_all() {
+    if stand_in_cannot("it closes nobody's connection") {
+        return;
+    }
+    let subject = Subject::start(limited);
+    let mut taken: Vec<Conn> = (0..PLACES).map(|_| subject.conn()).collect();
+    wait_until("all places are taken", || subject.connections() >= PLACES);
+    let mut more: Vec<Conn> = (0..2 * PLACES).map(|_| subject.conn()).collect();
+    more.iter_mut().for_each(|conn| conn.send(&wire::list()));
+    let listed = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !listed.load(Ordering::Relaxed) {
+                taken.retain_mut(|conn| conn.ask(&wire::list()).is_some());
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let list = catch_unwind(AssertUnwindSafe(|| listed_by_another(&subject)));
+        listed.store(true, Ordering::Relaxed);
+        assert!(list.expect("another process waits for this one's connections").contains("mine"));
+    });
+    for conn in &mut more {
+        assert_eq!(wire::identities(&conn.recv().expect("it has asked")).len(), 1);
+    }
+    drop((taken, more));
+    subject.is_well();
 }
