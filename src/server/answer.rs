@@ -40,7 +40,10 @@ pub(super) async fn answer(
     }
     let mut _turn = None;
     if matches!(&outcome, Outcome::Sign(permit) if permit.means() == Means::Here(Cost::Huge)) {
-        _turn = shared.huge.acquire().await.ok();
+        _turn = tokio::select! {
+            turn = shared.huge.acquire() => turn.ok(),
+            () = client.gone() => return shared.agent().note(session, Refusal::HungUp),
+        };
         outcome = shared.agent().handle(session, &request, consent.as_ref(), clock::now());
     }
     let reply = match outcome {

@@ -3,6 +3,7 @@
 
 use crate::keys::Key;
 use crate::process::{Subject, stand_in_cannot};
+use crate::support::wait_until;
 use crate::wire::{self, Conn, FAILURE, SUCCESS};
 use std::io::{Read, Write};
 use std::path::Path;
@@ -137,6 +138,28 @@ fn large_requests_that_wait() {
     let most = subject.resident();
     assert!(most < before + MOST_HELD, "grew from {before} to {most} KiB");
     subject.conn().expect(&wire::remove(&huge.blob), SUCCESS);
+    subject.is_well();
+}
+
+/// Signatures that one at a time is made of: whoever has hung up needs none, and those that are there do not wait for it.
+#[test]
+fn nothing_is_signed_for_who_has_hung_up() {
+    if stand_in_cannot("it signs what it has read") {
+        return;
+    }
+    let subject = Subject::new();
+    let huge = Key::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/protocol/rsa9216.key"));
+    subject.conn().expect(&wire::add(&huge.private, b"huge"), SUCCESS);
+    let mut asking: Vec<Conn> = (0..200).map(|_| subject.conn()).collect();
+    asking.iter_mut().for_each(|conn| conn.send(&wire::sign(&huge.blob, b"data", 4)));
+    let mut first = asking.swap_remove(0);
+    wire::signature(&first.recv().expect("an answer"));
+    drop(asking);
+    wait_until("they are passed over", || {
+        subject.refusals().iter().any(|refusal| refusal.contains("has hung up"))
+    });
+    first.expect(&wire::remove(&huge.blob), SUCCESS);
+    wait_until("their places are free", || subject.connections() <= 1);
     subject.is_well();
 }
 
