@@ -16,8 +16,8 @@ use crate::vault::SecretBuf;
 /// Most bytes of unfinished messages: 64 of the largest.
 const MOST_RECEIVING: usize = 16 * 1024 * 1024;
 
-/// Most bytes of whole messages that are large, with the copy that slow work makes of them: 40 of the largest, and more
-/// than all that may wait for tokens.
+/// Most bytes of whole messages that are large, with the copy that slow work makes of them: 64 of the largest, and twice
+/// what may wait for tokens.
 const MOST_IN_WORK: usize = 32 * 1024 * 1024;
 
 /// Room for messages.
@@ -63,6 +63,11 @@ pub struct Received {
 never_copied_or_shown!(Received);
 
 impl Received {
+    /// About how many bytes it takes, a copy included.
+    pub fn weight(&self) -> usize {
+        self.work.as_ref().map_or(self.message.len(), OwnedSemaphorePermit::num_permits)
+    }
+
     /// The message, and what is to be held until it is answered.
     pub fn into_parts(self) -> (SecretBuf, Option<OwnedSemaphorePermit>) {
         (self.message, self.work)

@@ -125,8 +125,9 @@ async fn converse(
         let Some(message) = unless_wanted(wanted, read).await? else { return Ok(()) };
         closing.heard();
         place.is_at_work(true);
+        let weight = message.weight();
         let (message, _in_work) = message.into_parts();
-        let client = Client::new(peer, &stream);
+        let client = Client::new(peer, &stream, weight);
         let reply = answer::answer(shared, &client, session, message).await;
         place.is_at_work(false);
         let write = frame::write(&mut stream, &shared.unread, reply.frame_len(), || reply.to_frame());

@@ -11,14 +11,16 @@ use crate::platform::socket::Peer;
 pub(super) struct Client<'c> {
     /// Who it was when it connected.
     pub(super) peer: Peer,
+    /// What its message takes of memory, about.
+    pub(super) weight: usize,
     socket: &'c UnixStream,
 }
 
 impl<'c> Client<'c> {
-    /// The one at the other end of `stream`.
-    pub(super) fn new(peer: Peer, stream: &'c Stream) -> Self {
+    /// The one at the other end of `stream`, with a message of such a weight.
+    pub(super) fn new(peer: Peer, stream: &'c Stream, weight: usize) -> Self {
         let Stream::UdSocket(socket) = stream;
-        Self { peer, socket: socket.inner() }
+        Self { peer, weight, socket: socket.inner() }
     }
 
     /// Returns when it has hung up, whatever it has sent before: nobody waits for the answer any more. One that closes

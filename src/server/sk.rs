@@ -19,8 +19,8 @@ use crate::key::{Provider, Sk, SkFailure};
 use crate::message::sk_helper::{SkError, read_answer};
 use crate::platform::{clock, sk_helper};
 
-/// Most bytes that may wait to be signed, of all clients: thousands of logins, or 64 of the largest messages. A touch
-/// may be long in coming, and peers are many.
+/// Most bytes of messages that wait for tokens, of all clients: thousands of logins, or 32 of the largest. A touch may be
+/// long in coming, and peers are many; it is half of the room that large messages in work have, so that others find some.
 const MOST_WAITING: usize = 16 * 1024 * 1024;
 
 /// As so many bytes each of them counts at least: there are never more than 256 that wait, and other clients have places.
@@ -39,9 +39,9 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Room for `data`, as long as it waits.
-    pub(super) fn admit(&self, data: &[u8]) -> Result<SemaphorePermit<'_>, SkFailure> {
-        let bytes = u32::try_from(data.len().max(LEAST_WAITING)).map_err(|_| SkFailure::Crowded)?;
+    /// Room for a message of such a weight, as long as it waits.
+    pub(super) fn admit(&self, weight: usize) -> Result<SemaphorePermit<'_>, SkFailure> {
+        let bytes = u32::try_from(weight.max(LEAST_WAITING)).map_err(|_| SkFailure::Crowded)?;
         self.room.try_acquire_many(bytes).map_err(|_| SkFailure::Crowded)
     }
 
@@ -114,7 +114,7 @@ async fn signature(
     data: &[u8],
 ) -> Result<Vec<u8>, End> {
     let Some(sk) = permit.key().sk() else { return Err(Refusal::NoSuchKey.into()) };
-    let _room = shared.turns.admit(data)?;
+    let _room = shared.turns.admit(client.weight)?;
     let signed = match attempt(shared, permit, sk, data, b"").await {
         Err(End::Failed(SkFailure::Said(SkError::WrongPin))) => {
             let holds = || shared.agent().still_permits(permit, clock::now()).is_ok();
@@ -174,19 +174,46 @@ fn type_name(permit: &Permit) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::{self, Intake, Received};
+    use crate::vault::{Vault, Wish};
+    use std::future::pending;
     use std::time::Duration;
     use tokio::time::timeout;
 
     #[test]
     fn so_much_may_wait_and_no_more() {
-        let (turns, largest) = (Turns::default(), vec![0; 256 * 1024]);
-        let mut waiting: Vec<_> = (0..64).map(|_| turns.admit(&largest).unwrap()).collect();
-        assert!(matches!(turns.admit(b""), Err(SkFailure::Crowded)));
+        let (turns, largest) = (Turns::default(), 512 * 1024);
+        let mut waiting: Vec<_> = (0..32).map(|_| turns.admit(largest).unwrap()).collect();
+        assert!(matches!(turns.admit(0), Err(SkFailure::Crowded)));
         waiting.pop();
-        assert!(turns.admit(&largest).is_ok());
+        assert!(turns.admit(largest).is_ok());
         waiting.clear();
-        let small: Vec<_> = (0..=256).filter_map(|_| turns.admit(b"").ok()).collect();
+        let small: Vec<_> = (0..=256).filter_map(|_| turns.admit(0).ok()).collect();
         assert_eq!(small.len(), 256);
+    }
+
+    /// A message of so many bytes, where there is room for it.
+    async fn received(intake: &Intake, len: usize) -> Option<Received> {
+        let vault = Vault::new(Wish::Memfd).unwrap();
+        let message = [&u32::try_from(len).unwrap().to_be_bytes()[..], &vec![13; len]].concat();
+        let mut stream = &message[..];
+        let read = frame::read(&mut stream, &vault, intake, pending());
+        timeout(Duration::from_secs(1), read).await.ok()?.unwrap()
+    }
+
+    /// Whoever wants no token has room for a large message, however many wait for a touch.
+    #[tokio::test(start_paused = true)]
+    async fn those_that_wait_for_tokens_leave_room_for_others() {
+        for len in [5_000, 66_000, 132_000, 262_144] {
+            let (turns, intake) = (Turns::default(), Intake::default());
+            let mut waiting = Vec::new();
+            loop {
+                let message = received(&intake, len).await.expect("no room for others");
+                let Ok(turn) = turns.admit(message.weight()) else { break };
+                waiting.push((message, turn));
+            }
+            assert!(waiting.len() >= 32, "{} of {len} bytes", waiting.len());
+        }
     }
 
     #[tokio::test]

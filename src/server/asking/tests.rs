@@ -37,7 +37,7 @@ async fn a_person_at_lunch_does_not_keep_a_question_open() {
     let directory = tempfile::tempdir().unwrap();
     let shared = agent(directory.path());
     let (stream, _peer) = connection();
-    let client = Client::new(PEER, &stream);
+    let client = Client::new(PEER, &stream, 0);
     let begin = tokio::time::Instant::now();
     let ended = unless_ended(&shared, &client, || true, std::future::pending::<Result<(), _>>()).await;
     assert!(matches!(ended, Err(Unanswered::Late)), "{ended:?}");
@@ -49,7 +49,7 @@ async fn a_secret_is_the_first_line_and_nothing_of_it_is_said() {
     let directory = tempfile::tempdir().unwrap();
     let shared = agent(directory.path());
     let (stream, _peer) = connection();
-    let client = Client::new(PEER, &stream);
+    let client = Client::new(PEER, &stream, 0);
     let ask = async |text: &str| secret(&shared, &client, || true, &script(directory.path(), text)).await;
     let entered = ask("[ -z \"$SSH_ASKPASS_PROMPT\" ] && printf '12 \\303\\251 34\\r\\nmore'").await.unwrap();
     assert_eq!(&*entered, "12 é 34".as_bytes());
@@ -67,7 +67,7 @@ async fn a_secret_is_no_terminal_s() {
     let own = Surroundings::of([("SSH_ASKPASS_REQUIRE".to_owned(), "never".to_owned())]);
     let shared = shared(directory.path(), Questions::of(own));
     let (stream, _peer) = connection();
-    let Err(refusal) = secret(&shared, &Client::new(PEER, &stream), || true, "PIN").await else {
+    let Err(refusal) = secret(&shared, &Client::new(PEER, &stream, 0), || true, "PIN").await else {
         panic!("a secret")
     };
     assert!(refusal.to_string().contains("there is no way to ask"), "{refusal}");
@@ -104,10 +104,10 @@ async fn what_is_over_is_not_asked() {
     let (stream, peer) = connection();
     drop(peer);
     let pending = std::future::pending::<Result<(), _>>;
-    let ended = unless_ended(&shared, &Client::new(PEER, &stream), || true, pending()).await;
+    let ended = unless_ended(&shared, &Client::new(PEER, &stream, 0), || true, pending()).await;
     assert!(matches!(ended, Err(Unanswered::HungUp)), "{ended:?}");
     let (stream, _peer) = connection();
     crate::server::restart::drain(&shared).await;
-    let ended = unless_ended(&shared, &Client::new(PEER, &stream), || true, pending()).await;
+    let ended = unless_ended(&shared, &Client::new(PEER, &stream, 0), || true, pending()).await;
     assert!(matches!(ended, Err(Unanswered::Handover)), "{ended:?}");
 }

@@ -42,7 +42,8 @@ async fn try_sign(
     };
     let failed = |error: ProcessError| refusal(&token.provider, error.to_string());
     let process = shared.tokens.get(token.process).ok_or_else(|| failed(ProcessError::Ended))?;
-    let _room = shared.turns.admit(data).map_err(|full| refusal(&token.provider, full.to_string()))?;
+    let _room =
+        shared.turns.admit(client.weight).map_err(|full| refusal(&token.provider, full.to_string()))?;
     let mut pin: Option<SecretBuf> = None;
     loop {
         let order = Order::Sign { public: &token.public, hash, data, pin: pin.as_deref() };
