@@ -4,10 +4,11 @@
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
+use tokio::sync::SemaphorePermit;
 use tokio::task::spawn_blocking;
 
 use super::{Client, Shared, asking, provider, sk, token, unlock};
-use crate::agent::{Binding, Constraints, Outcome, PasswordHash, Permit, Refusal, Session};
+use crate::agent::{Binding, Consent, Constraints, Outcome, PasswordHash, Permit, Refusal, Session};
 use crate::key::{self, Cost, Imported, Means, Provider};
 use crate::message::{AddIdentity, Constraint, Reply, Request};
 use crate::platform::clock;
@@ -26,23 +27,15 @@ pub(super) async fn answer(
         Ok(request) => request,
         Err(error) => return shared.agent().note(session, Refusal::Message(error)),
     };
-    session.set_time(clock::wall());
-    let mut outcome = shared.agent().handle(session, &request, None, clock::now());
-    let mut consent = None;
-    if let Outcome::Ask(question) = outcome {
-        consent = match asking::confirm(shared, client, session, &question).await {
-            Ok(()) => Some(question.granted()),
-            Err(refusal) => return shared.agent().note(session, refusal),
-        };
-        // Decided anew: a lock, removal or expiry meanwhile wins.
-        session.set_time(clock::wall());
-        outcome = shared.agent().handle(session, &request, consent.as_ref(), clock::now());
-    }
+    let (mut outcome, consent) = match decide(shared, client, session, &request).await {
+        Ok(decided) => decided,
+        Err(refusal) => return shared.agent().note(session, refusal),
+    };
     let mut _turn = None;
     if matches!(&outcome, Outcome::Sign(permit) if permit.means() == Means::Here(Cost::Huge)) {
-        _turn = tokio::select! {
-            turn = shared.huge.acquire() => turn.ok(),
-            () = client.gone() => return shared.agent().note(session, Refusal::HungUp),
+        _turn = match turn_with_huge_key(shared, client).await {
+            Ok(turn) => Some(turn),
+            Err(refusal) => return shared.agent().note(session, refusal),
         };
         outcome = shared.agent().handle(session, &request, consent.as_ref(), clock::now());
     }
@@ -64,6 +57,35 @@ pub(super) async fn answer(
     // Whatever it was, an open question may have lost its sense by it.
     shared.questions.look_again();
     reply
+}
+
+/// What the agent says, after a person was asked where it wants that.
+async fn decide(
+    shared: &Arc<Shared>,
+    client: &Client<'_>,
+    session: &mut Session,
+    request: &Request<'_>,
+) -> Result<(Outcome, Option<Consent>), Refusal> {
+    session.set_time(clock::wall());
+    let outcome = shared.agent().handle(session, request, None, clock::now());
+    let Outcome::Ask(question) = outcome else { return Ok((outcome, None)) };
+    asking::confirm(shared, client, session, &question).await?;
+    let consent = question.granted();
+    // Decided anew: a lock, removal or expiry meanwhile wins.
+    session.set_time(clock::wall());
+    let outcome = shared.agent().handle(session, request, Some(&consent), clock::now());
+    Ok((outcome, Some(consent)))
+}
+
+/// Waits for the right to sign with a huge key, as long as the client does.
+async fn turn_with_huge_key<'s>(
+    shared: &'s Shared,
+    client: &Client<'_>,
+) -> Result<SemaphorePermit<'s>, Refusal> {
+    tokio::select! {
+        turn = shared.huge.acquire() => turn.map_err(|_| Refusal::HungUp),
+        () = client.gone() => Err(Refusal::HungUp),
+    }
 }
 
 async fn sign(
