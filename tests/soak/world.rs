@@ -3,10 +3,10 @@
 use crate::figures::Figures;
 use crate::hsm::{self, SOFTHSM, command, succeed};
 use crate::keys::{Key, base64_decode, data};
-use crate::support::{Agent, Scratch, own_myagent, wait_until};
+use crate::support::{Agent, PATIENCE, Scratch, own_myagent, wait_until};
 use crate::targets::{ASKED, LOCKED, Targets};
 use crate::wire::{self, CONFIRM, Conn, SUCCESS};
-use myagent::control::{self, Op, Reply, Status};
+use myagent::control::{Connection, Op, Reply, Status};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::path::PathBuf;
 
@@ -111,8 +111,14 @@ impl World {
         wire::session_bind(&self.targets.host.blob, &session, &wire::signature(&signed), true)
     }
 
+    /// With the patience of every good client here: the program's own is for a machine that has no other work.
     pub(crate) fn status(&self) -> Result<Status, String> {
-        match control::ask(&self.open.socket.with_file_name("control.sock"), Op::Status) {
+        let ask = || {
+            let mut conn = Connection::open(&self.open.socket.with_file_name("control.sock"))?;
+            conn.set_patience(PATIENCE)?;
+            conn.ask(Op::Status)
+        };
+        match ask() {
             Ok(Reply::Status(status)) => Ok(status),
             other => Err(format!("no status: {other:?}")),
         }
@@ -175,7 +181,7 @@ impl Drop for World {
         for agent in [&mut self.open, &mut self.locked] {
             let pid = nix::unistd::Pid::from_raw(agent.pid().try_into().unwrap());
             let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
-            let end = std::time::Instant::now() + crate::support::PATIENCE;
+            let end = std::time::Instant::now() + PATIENCE;
             while matches!(agent.child.try_wait(), Ok(None)) && std::time::Instant::now() < end {
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
