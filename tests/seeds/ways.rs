@@ -27,6 +27,8 @@ const MOST_HOPS: u8 = 4;
 pub(crate) fn fits(pattern: &[u8], text: &[u8]) -> bool {
     match (pattern.split_first(), text.split_first()) {
         (None, None) => true,
+        // Many in a row say no more than one, and take for ever.
+        (Some((b'*', rest)), _) if rest.first() == Some(&b'*') => fits(rest, text),
         (Some((b'*', rest)), None) => fits(rest, text),
         (Some((b'*', rest)), Some((_, behind))) => fits(rest, text) || fits(pattern, behind),
         (Some((byte, rest)), Some((first, behind))) => (*byte == b'?' || byte == first) && fits(rest, behind),
