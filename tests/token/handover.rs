@@ -68,6 +68,6 @@ fn one_in_the_middle_of_a_signature_is_ended() {
     rig.restart();
     wait_until("it was ended and waited for", || rig.processes().is_empty());
     assert!(!rig.signs(&line));
-    assert!(rig.logged().contains("cannot be taken over"));
+    wait_until("the log says so", || rig.logged().contains("cannot be taken over"));
     assert!(rig.add(shim.path(), PIN) && rig.signs(&line));
 }

@@ -61,7 +61,9 @@ fn it_can_be_killed_and_the_agent_lives() {
     wait_until("it was waited for", || rig.processes().is_empty());
     assert!(!rig.signs(&line));
     assert!(rig.says("its process has ended"), "{:?}", rig.refusals());
-    assert!(rig.logged().contains("the process of a provider: it was ended by SIGKILL"));
+    // The log is written a moment later.
+    let told = || rig.logged().contains("the process of a provider: it was ended by SIGKILL");
+    wait_until("the log says how it ended", told);
     assert!(rig.add(SOFTHSM, PIN));
     assert!(rig.signs(&line));
 }
