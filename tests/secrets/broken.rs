@@ -17,11 +17,15 @@ const CROWD: usize = 68;
 /// More than there are slots.
 const ALL_SLOTS: usize = 70;
 
+/// Comments that never come whole. A message of up to 4 KiB needs no room, and is not pressed out.
+const SHORT: &[u8] = b"short";
+const LONG: &[u8] = &[b'l'; 8 * 1024];
+
 /// Every sample but for its last bytes, each on a connection of its own.
-fn half_sent(rig: &Rig) -> Vec<Conn> {
+fn half_sent(rig: &Rig, comment: &[u8]) -> Vec<Conn> {
     let send = |sample| {
         let mut conn = rig.conn();
-        let whole = frame(&message(sample, b"a comment that never comes whole", &[]));
+        let whole = frame(&message(sample, comment, &[]));
         conn.send_raw(&whole[..whole.len() - 5]);
         conn
     };
@@ -44,7 +48,7 @@ fn half_sent(rig: &Rig) -> Vec<Conn> {
 
 /// As if the connection were too slow: others press it out.
 fn pressed_out(rig: &Rig) {
-    let slow = half_sent(rig);
+    let slow = half_sent(rig, LONG);
     let crowd: Vec<_> = (0..CROWD)
         .map(|_| {
             let mut conn = rig.conn();
@@ -102,7 +106,7 @@ fn refused(rig: &Rig) {
 }
 
 fn be_broken(rig: &Rig) {
-    drop(half_sent(rig));
+    drop(half_sent(rig, SHORT));
     rig.all_hung_up();
     rig.nothing_is_found("hung up in the middle");
     pressed_out(rig);
