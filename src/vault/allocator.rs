@@ -3,8 +3,7 @@
 //! Secrets have memory of their own, which is wiped by whoever holds it. What a library copies without a word, a
 //! vector leaves behind when it grows, or somebody forgets, ends here.
 //! Guarantees: no block goes back to the system's heap, or to the next one who asks, with a byte of what it held, also
-//! when it grows or shrinks; memory that is asked for empty costs no more than the
-//! system makes it cost.
+//! when it grows or shrinks; memory that is asked for empty costs no more than the system makes it cost.
 //! Must never: change what a living block holds; be the only thing that wipes a secret.
 //!
 //! The program installs it (main.rs), the library does not: its tests, its fuzzers and its benches choose for

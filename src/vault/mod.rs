@@ -3,10 +3,10 @@
 //! Guarantees: a private key lies on the ordinary heap only as AES-256-GCM ciphertext; the key that opens
 //! it lies in one region that swap, core dumps and (with `memfd_secret`) other processes do not reach;
 //! plaintext exists in the region (in wiped heap memory where every slot is lent), for as long as one closure
-//! runs, and is wiped before the next line, with the stack that the closure used. Parsed RSA keys may stay ready where [`Vault::may_keep`] says that
-//! all their memory is secret too.
+//! runs, and is wiped before the next line, with the stack that the closure used. Parsed RSA keys may stay ready where
+//! [`Vault::may_keep`] says that all their memory is secret too.
 //! Must never: clone, format or log a secret; refuse a key because a kind of memory cannot be had.
-#![deny(unsafe_code)] // forbidden but in the one child that says so
+#![deny(unsafe_code)] // but in the children that say so
 
 mod allocator;
 #[cfg(test)]
