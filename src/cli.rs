@@ -1,15 +1,23 @@
 //! The command line, as clap sees it; `--help` and the man page come from here and from nowhere else.
 #![forbid(unsafe_code)]
 
+#[cfg(windows)]
+mod windows;
+
 use crate::error::Error;
-use clap::{ArgAction, CommandFactory, Parser, Subcommand, ValueEnum};
+#[cfg(unix)]
+use clap::ArgAction;
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
+#[cfg(windows)]
+use std::path::PathBuf;
 use tracing::level_filters::LevelFilter;
 
 /// The name by which this program takes ssh-agent's command line.
 pub const SSH_AGENT: &str = "ssh-agent";
 
 /// The sections that both `myagent --help` and myagent(1) end with: title and text.
+#[cfg(unix)]
 pub const SECTIONS: [(&str, &str); 4] = [
     (
         "How start has an agent run",
@@ -66,6 +74,10 @@ $XDG_RUNTIME_DIR/myagent-XXXXXX, or in the directory for temporary files
     ),
 ];
 
+/// The sections that `myagent --help` ends with on Windows.
+#[cfg(windows)]
+pub use windows::SECTIONS;
+
 /// An ssh-agent that is still there, with its keys, after you log in again.
 #[derive(Debug, Parser)]
 #[command(name = "myagent", version, arg_required_else_help = true)]
@@ -98,8 +110,10 @@ pub enum Command {
     /// Take back what install did
     Uninstall(Uninstall),
     /// Hand the running agent's keys over to the program that now lies where it was started from
+    #[cfg(unix)]
     Restart,
     /// Succeed where no agent of this user and host is there: for the socket unit, which would unlink its socket
+    #[cfg(unix)]
     Guard,
     /// Take ssh-agent's place: its command line, for what calls it; also by that name
     ///
@@ -109,19 +123,27 @@ pub enum Command {
     ///
     /// A link or a copy of this program that is called ssh-agent takes that command line and no other:
     /// `ln -s "$(command -v myagent)" ~/.local/bin/ssh-agent`.
+    #[cfg(unix)]
     #[command(name = SSH_AGENT, override_usage = "myagent ssh-agent [OPTIONS] [COMMAND [ARGUMENT]...]")]
     #[command(disable_help_flag = true)]
     SshAgent(SshAgent),
     /// The other side of `restart`: go on with what is behind these descriptors
+    #[cfg(unix)]
     #[command(hide = true)]
     Resume(Resume),
     /// The process of a PKCS#11 provider, which an agent runs
+    #[cfg(unix)]
     #[command(hide = true)]
     Token,
+    /// The dialog by which the agent asks a person
+    #[cfg(windows)]
+    #[command(hide = true)]
+    Dialog(Dialog),
 }
 
 /// The options of `myagent ssh-agent`, for the help and the manual alone: that command line is read by
 /// `commands::ssh_agent`, as getopt would read it.
+#[cfg(unix)]
 #[derive(Debug, clap::Args)]
 pub struct SshAgent {
     /// Bind the socket here; a dead one is replaced
@@ -174,7 +196,16 @@ pub struct SshAgent {
     pub command: Vec<OsString>,
 }
 
+/// The options of `myagent dialog`, which only an agent runs.
+#[cfg(windows)]
+#[derive(Debug, clap::Args)]
+pub struct Dialog {
+    /// What is asked, or to be read
+    pub text: String,
+}
+
 /// The options of `myagent resume`, which only an agent runs.
+#[cfg(unix)]
 #[derive(Debug, clap::Args)]
 pub struct Resume {
     /// Read the state, say so, and end
@@ -192,23 +223,36 @@ pub struct Start {
     /// Be the agent, in this terminal or service, instead of starting one in the background
     #[arg(long)]
     pub foreground: bool,
+    /// Be the agent in the background, and report to whoever started it, at this pipe
+    #[cfg(windows)]
+    #[arg(long, hide = true, value_name = "PIPE")]
+    pub report: Option<PathBuf>,
+    /// End with the process of this number
+    #[cfg(windows)]
+    #[arg(long, hide = true, value_name = "PID")]
+    pub ends_with: Option<u32>,
     /// Have a new agent run as a service of your own systemd, or fail
+    #[cfg(unix)]
     #[arg(long, conflicts_with_all = ["daemon", "foreground"])]
     pub service: bool,
     /// Have a new agent run as a process in the background, never as a service
+    #[cfg(unix)]
     #[arg(long, conflicts_with = "foreground")]
     pub daemon: bool,
     /// For which shell to print [default: the one that calls, else $SHELL]
     #[arg(long, value_name = "SHELL")]
     pub shell: Option<Shell>,
     /// Use an agent of this host though `ssh -A` has brought one along
+    #[cfg(unix)]
     #[arg(long)]
     pub replace_forwarded: bool,
     /// Which memory a newly started agent keeps its secrets in [default: auto]
+    #[cfg(unix)]
     #[arg(long, value_name = "KIND")]
     pub secret_memory: Option<SecretMemory>,
     /// Let `myagent restart` give the keys to a program that is yours, not root's: whoever can replace its file can
     /// take them
+    #[cfg(unix)]
     #[arg(long)]
     pub trust_own_binary: bool,
     /// Let peers of other hosts, over `ssh -A`, also add and remove keys, lock and unlock: else they list and sign
@@ -216,6 +260,7 @@ pub struct Start {
     pub allow_remote_admin: bool,
     /// From where a newly started agent loads what speaks to tokens: patterns of real paths, divided by commas
     /// [default: /usr/lib*/*,/usr/local/lib*/*]
+    #[cfg(unix)]
     #[arg(long, value_name = "PATTERNS")]
     pub providers: Option<String>,
     /// How much a newly started agent logs [default: info]
@@ -223,7 +268,8 @@ pub struct Start {
     pub log: Option<Level>,
     /// Run this command under an agent of its own, which ends with it
     #[arg(last = true, value_name = "COMMAND")]
-    #[arg(conflicts_with_all = ["foreground", "service", "daemon", "shell", "replace_forwarded"])]
+    #[cfg_attr(unix, arg(conflicts_with_all = ["foreground", "service", "daemon", "shell", "replace_forwarded"]))]
+    #[cfg_attr(windows, arg(conflicts_with_all = ["foreground", "shell"]))]
     pub command: Vec<OsString>,
 }
 
@@ -284,10 +330,12 @@ pub struct Install {
     #[arg(long)]
     pub dry_run: bool,
     /// Replace also files of ours that somebody changed
+    #[cfg(unix)]
     #[arg(long)]
     pub force: bool,
     /// Have the agent started with `--trust-own-binary`, so that `myagent restart` keeps the keys when you update a
     /// program of your own; whoever can write its file can take them
+    #[cfg(unix)]
     #[arg(long)]
     pub trust_own_binary: bool,
 }
@@ -316,6 +364,8 @@ pub enum Shell {
     Nu,
     /// PowerShell
     Powershell,
+    /// Windows' cmd
+    Cmd,
     /// Plain lines of NAME=value, unquoted, for programs
     Env,
     /// One line of JSON, for programs
@@ -323,6 +373,7 @@ pub enum Shell {
 }
 
 /// The kinds of memory for secrets.
+#[cfg(unix)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SecretMemory {
     /// memfd, but mlock where the machine can hibernate

@@ -6,8 +6,7 @@
 
 use crate::error::Error;
 use crate::platform::display::Surroundings;
-use crate::platform::socket::{self, Stream};
-use interprocess::local_socket::traits::Stream as _;
+use crate::platform::socket::{self, Stream, Timed as _};
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -162,6 +161,9 @@ pub struct Status {
     /// How a person would be asked.
     #[serde(default)]
     pub asking: Asking,
+    /// Ways beside the socket, where the system has such.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ways: Vec<Way>,
 }
 
 /// One key, as `ssh-add -l` would name it.
@@ -182,6 +184,19 @@ pub struct KeyStatus {
     /// Bound to destinations.
     #[serde(default)]
     pub restricted: bool,
+}
+
+/// A way for clients to come in, beside the agent's own socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// Whose clients come by it.
+    pub name: String,
+    /// Where it is.
+    pub path: String,
+    /// Whether it is served.
+    pub state: State,
+    /// Why not, and what would change that; empty where it is.
+    pub detail: String,
 }
 
 /// One hardening measure.
@@ -223,7 +238,7 @@ impl Connection {
         };
         let peer = socket::peer(&stream).map_err(|e| Error::io("learn who listens", e))?;
         if !peer.is_ours() {
-            return Err(Error::ForeignUser { path: path.to_owned(), uid: peer.uid });
+            return Err(Error::ForeignUser { path: path.to_owned(), user: peer.user() });
         }
         let timed = stream.set_recv_timeout(Some(PATIENCE)).and(stream.set_send_timeout(Some(PATIENCE)));
         timed.map_err(|e| Error::io("set a time limit", e))?;

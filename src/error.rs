@@ -129,12 +129,12 @@ pub enum Error {
         source: io::Error,
     },
     /// A socket whose other end is not ours.
-    #[error("{} belongs to another user (uid {uid})", path.display())]
+    #[error("{} belongs to another user ({user})", path.display())]
     ForeignUser {
         /// The socket.
         path: PathBuf,
         /// The user at the other end.
-        uid: u32,
+        user: String,
     },
     /// The control socket gave an answer that cannot be used, or refused.
     #[error("the agent refused: {0}")]

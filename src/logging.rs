@@ -5,9 +5,8 @@
 //! where is the callers' business; no secret may be, at any level.
 #![forbid(unsafe_code)]
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
@@ -174,21 +173,30 @@ impl BoundedLog {
 
 fn open(path: &Path, empty: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options
-        .write(true)
-        .create(true)
-        .truncate(empty)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-    let file = options.open(path)?;
+    options.write(true).create(true).truncate(empty);
+    private(&mut options, path)
+}
+
+#[cfg(unix)]
+fn private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let file = options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
     // One that was there before keeps its mode otherwise.
-    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
     Ok(file)
 }
 
-#[cfg(test)]
+/// What lies in a user's profile is not for others.
+#[cfg(windows)]
+fn private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    options.open(path)
+}
+
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn an_event_is_cut_where_it_is_too_long() {

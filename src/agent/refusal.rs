@@ -102,6 +102,9 @@ pub enum Refusal {
     /// More than are kept, or looked at, at once.
     #[error("too many providers are in use")]
     TooManyProviders,
+    /// Something that this system's agent has not.
+    #[error("on this system the agent has no {0}")]
+    NotHere(&'static str),
     /// The client does not wait for its answer.
     #[error("the client has hung up")]
     HungUp,

@@ -6,30 +6,45 @@
 
 mod answer;
 mod completions;
+#[cfg(windows)]
+#[path = "windows/dialog.rs"]
+mod dialog;
+#[cfg(unix)]
 mod forwarded;
+#[cfg(unix)]
 mod guard;
+#[cfg_attr(windows, path = "windows/install.rs")]
 mod install;
+#[cfg(unix)]
 mod notice;
+#[cfg_attr(windows, path = "windows/own.rs")]
 mod own;
 mod probe;
+#[cfg(unix)]
 mod register;
+#[cfg(unix)]
 mod restart;
 #[cfg(target_os = "linux")]
 mod resume;
+#[cfg_attr(windows, path = "windows/serve.rs")]
 mod serve;
+#[cfg(unix)]
 mod service;
+mod settle;
 mod shell;
+#[cfg(unix)]
 mod ssh_agent;
+#[cfg_attr(windows, path = "windows/start.rs")]
 mod start;
 mod status;
 mod stop;
+#[cfg(unix)]
 mod way;
 
 use crate::cli::{self, Cli, Command};
 use crate::error::{Error, STATUS_FAILED, STATUS_OK, STATUS_USAGE};
 use crate::platform::directory::Standing;
 use crate::platform::paths::Candidate;
-use crate::platform::process;
 use clap::FromArgMatches;
 use std::io::Write;
 use std::process::ExitCode;
@@ -39,13 +54,16 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     // Before anything uses AWS-LC: its memory is ours from the first block on.
     crate::vault::install_heap();
-    // By whatever name it is called: a file that is set-group-id, as Debian's ssh-agent is, lends nobody its group.
-    if let Err(error) = process::drop_privileges() {
-        say(&format!("cannot drop privileges: {}", error.desc()), None);
-        return ExitCode::from(STATUS_FAILED);
-    }
-    if let Some(arguments) = ssh_agent::arguments(std::env::args_os()) {
-        return ssh_agent::main(arguments);
+    #[cfg(unix)]
+    {
+        // By whatever name it is called: a file that is set-group-id, as Debian's ssh-agent is, lends nobody its group.
+        if let Err(error) = crate::platform::process::drop_privileges() {
+            say(&format!("cannot drop privileges: {}", error.desc()), None);
+            return ExitCode::from(STATUS_FAILED);
+        }
+        if let Some(arguments) = ssh_agent::arguments(std::env::args_os()) {
+            return ExitCode::from(ssh_agent::main(arguments));
+        }
     }
     let parsed = cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let parsed = match parsed {
@@ -56,26 +74,37 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if written { status } else { STATUS_FAILED });
         }
     };
-    let done = match parsed.command {
-        Command::Start(options) => start::run(&options).map(|()| STATUS_OK),
-        Command::Completions(options) => completions::run(&options).map(|()| STATUS_OK),
-        Command::Stop => stop::run().map(|()| STATUS_OK),
-        Command::Status(options) => status::run(&options),
-        Command::Answer(options) => answer::run(&options).map(|()| STATUS_OK),
-        Command::Restart => restart::run().map(|()| STATUS_OK),
-        Command::Guard => guard::run().map(|()| STATUS_OK),
-        Command::SshAgent(_) => return ssh_agent::main(std::env::args_os().skip(2).collect()),
-        Command::Resume(options) => resume::run(&options).map(|()| STATUS_OK),
-        Command::Token => crate::token::run().map(|()| STATUS_OK),
-        Command::Install(options) => install::run(&options),
-        Command::Uninstall(options) => install::uninstall::run(&options),
-    };
-    match done {
+    match run(parsed.command) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             complain(&error);
             ExitCode::from(error.status())
         }
+    }
+}
+
+/// Does what one command says, and gives the exit status.
+fn run(command: Command) -> Result<u8, Error> {
+    match command {
+        Command::Start(options) => start::run(&options).map(|()| STATUS_OK),
+        Command::Completions(options) => completions::run(&options).map(|()| STATUS_OK),
+        Command::Stop => stop::run().map(|()| STATUS_OK),
+        Command::Status(options) => status::run(&options),
+        Command::Answer(options) => answer::run(&options).map(|()| STATUS_OK),
+        #[cfg(unix)]
+        Command::Restart => restart::run().map(|()| STATUS_OK),
+        #[cfg(unix)]
+        Command::Guard => guard::run().map(|()| STATUS_OK),
+        #[cfg(unix)]
+        Command::SshAgent(_) => Ok(ssh_agent::main(std::env::args_os().skip(2).collect())),
+        #[cfg(unix)]
+        Command::Resume(options) => resume::run(&options).map(|()| STATUS_OK),
+        #[cfg(unix)]
+        Command::Token => crate::token::run().map(|()| STATUS_OK),
+        #[cfg(windows)]
+        Command::Dialog(options) => Ok(dialog::run(&options)),
+        Command::Install(options) => install::run(&options),
+        Command::Uninstall(options) => install::uninstall::run(&options),
     }
 }
 

@@ -4,8 +4,7 @@
 use super::worth_a_look;
 use crate::error::Error;
 use crate::platform::paths::Candidate;
-use crate::platform::socket::{self, Peer, Stream};
-use interprocess::local_socket::traits::Stream as _;
+use crate::platform::socket::{self, Peer, Stream, Timed as _};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -75,7 +74,7 @@ fn ask(path: &Path) -> Answer {
     };
     let peer = match socket::peer(&stream) {
         Ok(peer) if peer.is_ours() => peer,
-        Ok(peer) => return Answer::None(format!("another user (uid {})", peer.uid)),
+        Ok(peer) => return Answer::None(format!("another user ({})", peer.user())),
         Err(error) => return Answer::None(format!("an unknown process ({error})")),
     };
     match converse(stream) {

@@ -9,7 +9,6 @@ use crate::cli::Shell;
 use crate::platform::process;
 use serde_json::Value;
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Names that shells of the family of sh go by.
@@ -19,20 +18,21 @@ const LIKE_SH: [&str; 15] = [
 ];
 
 impl Shell {
+    /// Where nothing says which.
+    const UNKNOWN: Self = if cfg!(windows) { Self::Powershell } else { Self::Sh };
+
     /// The shell that was asked for, else the one that calls this program, else that of `$SHELL`, else sh.
     pub(super) fn choose(option: Option<Self>) -> Self {
         // A command substitution may fork first, and is a shell of the same name.
-        let parent = nix::unistd::getppid().as_raw();
-        let calling =
-            || Self::named(&process::name(parent)?).or_else(|| Self::named(&process::program(parent)?));
+        let calling = || process::callers().into_iter().find_map(|name| Self::named(&name));
         let login = || Self::of_login(&std::env::var_os("SHELL")?);
-        option.or_else(calling).or_else(login).unwrap_or(Self::Sh)
+        option.or_else(calling).or_else(login).unwrap_or(Self::UNKNOWN)
     }
 
     /// The family of the shell in the file `path`.
     fn of_login(path: &OsStr) -> Option<Self> {
         let name = Path::new(path).file_name()?;
-        let other = if name.as_bytes().ends_with(b"csh") { Some(Self::Csh) } else { None };
+        let other = if name.as_encoded_bytes().ends_with(b"csh") { Some(Self::Csh) } else { None };
         Self::named(&name.to_string_lossy()).or(other)
     }
 
@@ -43,6 +43,7 @@ impl Shell {
             "fish" => Some(Self::Fish),
             "nu" => Some(Self::Nu),
             "pwsh" | "pwsh-preview" | "powershell" => Some(Self::Powershell),
+            "cmd" => Some(Self::Cmd),
             name => LIKE_SH.contains(&name).then_some(Self::Sh),
         }
     }
@@ -79,6 +80,7 @@ impl Shell {
             Self::Csh => format!("setenv {name} {quoted};\n"),
             Self::Fish => format!("set -gx {name} {quoted};\n"),
             Self::Powershell => format!("$env:{name} = {quoted};\n"),
+            Self::Cmd => format!("set \"{name}={value}\"\n"),
             Self::Env | Self::Nu | Self::Json => format!("{name}={value}\n"),
         }
     }
@@ -86,7 +88,7 @@ impl Shell {
     fn quote(self, text: &str) -> String {
         match self {
             Self::Powershell => format!("'{}'", text.chars().flat_map(doubled).collect::<String>()),
-            Self::Env | Self::Nu | Self::Json => text.to_owned(),
+            Self::Cmd | Self::Env | Self::Nu | Self::Json => text.to_owned(),
             _ if text.bytes().all(is_plain) => text.to_owned(),
             Self::Sh => format!("\"$(printf '{}')\"", escaped(text, octal)),
             Self::Csh => format!("\"`printf '{}'`\"", escaped(text, octal)),
@@ -148,7 +150,8 @@ mod tests {
             assert_eq!((ours, line.lines().count()), (theirs, 1));
             assert_eq!(shell.nothing(), "{}\n");
         }
-        for shell in [Shell::Sh, Shell::Csh, Shell::Fish, Shell::Powershell, Shell::Env] {
+        assert_eq!(Shell::Cmd.lines(r"\\.\pipe\x", None), "set \"SSH_AUTH_SOCK=\\\\.\\pipe\\x\"\n");
+        for shell in [Shell::Sh, Shell::Csh, Shell::Fish, Shell::Powershell, Shell::Cmd, Shell::Env] {
             assert_eq!(shell.nothing(), "");
         }
     }

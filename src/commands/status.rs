@@ -5,7 +5,7 @@
 
 use super::{print, stop};
 use crate::cli;
-use crate::control::{Asking, KeyStatus, Measure, Op, Reply, State, Status};
+use crate::control::{Asking, KeyStatus, Measure, Op, Reply, State, Status, Way};
 use crate::error::{Error, STATUS_FAILED, STATUS_OK};
 use crate::platform::local_time;
 use crate::platform::paths::{self, Environment};
@@ -74,6 +74,10 @@ fn table(status: &Status) -> String {
     if let Some(failure) = &status.asking.last_failure {
         row("not confirmed", failure);
     }
+    if !status.ways.is_empty() {
+        text.push_str("also for\n");
+        status.ways.iter().for_each(|way| text.push_str(&describe_way(way)));
+    }
     if !status.locked {
         let _ = writeln!(text, "keys: {}", status.keys.len());
         let can_ask = status.asking.place.is_some();
@@ -126,13 +130,21 @@ fn describe_key(key: &KeyStatus, can_ask: bool) -> String {
     line + "\n"
 }
 
+fn describe_way(way: &Way) -> String {
+    let why = if way.detail.is_empty() { String::new() } else { format!(": {}", visible(&way.detail)) };
+    format!("  {:<8} {}: {}{why}\n", word(way.state), visible(&way.name), visible(&way.path))
+}
+
 fn describe_measure(measure: &Measure) -> String {
-    let state = match measure.state {
+    format!("  {:<8} {}: {}\n", word(measure.state), visible(&measure.name), visible(&measure.detail))
+}
+
+fn word(state: State) -> &'static str {
+    match state {
         State::On => "on",
         State::Off => "off",
         State::Refused => "refused",
-    };
-    format!("  {:<8} {}: {}\n", state, visible(&measure.name), visible(&measure.detail))
+    }
 }
 
 /// A number of seconds in the units that ssh-add -t takes, such as `1d2h` or `3m5s`: the two largest.
@@ -186,6 +198,12 @@ mod tests {
             handovers: 2,
             restart_failure: Some("it ended".into()),
             asking: Asking { missing: vec!["no display".into(), "no terminal".into()], ..Asking::default() },
+            ways: vec![Way {
+                name: "PuTTY".into(),
+                path: "/w".into(),
+                state: State::Refused,
+                detail: "taken".into(),
+            }],
         }
     }
 
@@ -199,6 +217,7 @@ mod tests {
             "keys: 1\n",
             "no; 2 wrong passwords",
             "asking       nowhere: no display; no terminal\n",
+            "also for\n  refused  PuTTY: /w: taken\n",
             "refused  memory: EPERM\n",
             "last refusals\n  no\n",
         ] {

@@ -16,8 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(2);
 
 pub(super) fn run() -> Result<(), Error> {
-    let candidates = paths::candidates(&Environment::current())?;
-    let (candidate, mut connection) = control(&candidates)?;
+    end(&paths::candidates(&Environment::current())?)
+}
+
+/// Ends the agent at the first candidate that has one.
+pub(super) fn end(candidates: &[Candidate]) -> Result<(), Error> {
+    let (candidate, mut connection) = control(candidates)?;
     let Reply::Stopping { pid } = connection.ask(Op::Stop)? else {
         return Err(Error::Refused("its answer is not one to stop".to_owned()));
     };

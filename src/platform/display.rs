@@ -162,10 +162,22 @@ impl Surroundings {
     /// # Errors
     /// The user's sentence: which were looked for.
     pub fn askpass(&self, programs: &Programs) -> Result<PathBuf, String> {
-        let Some(named) = self.get(ASKPASS) else { return usual(&WELL_KNOWN, programs) };
-        let path = if named.contains('/') { Some(PathBuf::from(named)) } else { programs.find(named) };
-        path.filter(|path| path.is_absolute() && is_program(path))
-            .ok_or_else(|| format!("SSH_ASKPASS={named} is no program that can be run"))
+        self.named_askpass(programs).unwrap_or_else(|| usual(&WELL_KNOWN, programs))
+    }
+
+    /// The program that `SSH_ASKPASS` names, where it names one.
+    ///
+    /// # Errors
+    /// The user's sentence, where that is none.
+    pub fn named_askpass(&self, programs: &Programs) -> Option<Result<PathBuf, String>> {
+        let named = self.get(ASKPASS)?;
+        let path = if named.contains(std::path::is_separator) {
+            Some(PathBuf::from(named))
+        } else {
+            programs.find(named)
+        };
+        let path = path.filter(|path| path.is_absolute() && is_program(path));
+        Some(path.ok_or_else(|| format!("SSH_ASKPASS={named} is no program that can be run")))
     }
 
     /// Leads a program there.

@@ -8,12 +8,19 @@ use std::time::Duration;
 
 use tokio::net::UnixStream;
 
+use super::socket::Accepted;
+
 /// Soon enough for a dialog to go.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Returns when the peer of this stream socket has hung up.
+/// Returns when the peer of this connection has hung up.
+pub async fn hung_up(connection: &Accepted) {
+    let Accepted::UdSocket(socket) = connection;
+    closed(socket.inner()).await;
+}
+
 #[cfg(target_os = "linux")]
-pub async fn hung_up(socket: &UnixStream) {
+async fn closed(socket: &UnixStream) {
     use tokio::io::{Interest, Ready};
     // Bytes that arrived are the next request, and no news here: what is waited for is the end that every interest has,
     // or urgent bytes, which nobody is told of.
@@ -24,7 +31,7 @@ pub async fn hung_up(socket: &UnixStream) {
 
 /// Elsewhere: by looking again and again.
 #[cfg(not(target_os = "linux"))]
-pub async fn hung_up(socket: &UnixStream) {
+async fn closed(socket: &UnixStream) {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use std::os::fd::AsFd;
     loop {
@@ -39,7 +46,7 @@ pub async fn hung_up(socket: &UnixStream) {
 
 #[cfg(test)]
 mod tests {
-    use super::hung_up;
+    use super::closed;
     use nix::sys::socket::{MsgFlags, send};
     use std::io::{Read, Write};
     use std::net::Shutdown;
@@ -60,7 +67,7 @@ mod tests {
     /// Whether `act`, done to the peer while somebody waits already, counts as a hangup.
     async fn seen_as(act: impl FnOnce(UnixStream) -> Option<UnixStream>) -> (bool, UnixStream) {
         let (ours, peer) = pair();
-        let mut waiting = Box::pin(hung_up(&ours));
+        let mut waiting = Box::pin(closed(&ours));
         assert!(timeout(Duration::from_millis(1), &mut waiting).await.is_err(), "nothing has happened yet");
         let peer = act(peer);
         let limit = if peer.is_none() { LONG } else { Duration::from_millis(200) };
@@ -93,7 +100,7 @@ mod tests {
         let (ours, mut peer) = pair();
         peer.write_all(b"next").unwrap();
         peer.shutdown(Shutdown::Write).unwrap();
-        timeout(LONG, hung_up(&ours)).await.unwrap();
+        timeout(LONG, closed(&ours)).await.unwrap();
     }
 
     #[tokio::test]
@@ -102,7 +109,7 @@ mod tests {
         peer.write_all(b"next").unwrap();
         drop(peer);
         for _ in 0..2 {
-            timeout(LONG, hung_up(&ours)).await.unwrap();
+            timeout(LONG, closed(&ours)).await.unwrap();
         }
     }
 

@@ -43,7 +43,8 @@ impl<'k> Heard<'k> {
     }
 
     /// Reads what is there already, and says how much was kept.
-    pub fn finish(mut self) -> usize {
+    #[allow(clippy::unused_async)] // elsewhere it waits for them
+    pub async fn finish(mut self) -> usize {
         // Past the runtime: what it has not heard of yet counts, too.
         while let Ok(count @ 1..) = read(&self.from, &mut self.kept[self.got..]) {
             self.got += count;
@@ -69,7 +70,7 @@ mod tests {
         while !writing.is_finished() {
             assert!(timeout(Duration::from_millis(20), heard.listen()).await.is_err());
         }
-        assert_eq!((heard.finish(), kept), (4096, [7; 4096]));
+        assert_eq!((heard.finish().await, kept), (4096, [7; 4096]));
     }
 
     /// Also what the runtime has had no turn to see.
@@ -79,6 +80,6 @@ mod tests {
         let mut kept = [0; 16];
         let heard = Heard::new(Receiver::from_owned_fd(ours.into()).unwrap(), &mut kept);
         theirs.write_all(b"no").unwrap();
-        assert_eq!((heard.finish(), &kept[..3]), (2, &b"no\0"[..]));
+        assert_eq!((heard.finish().await, &kept[..3]), (2, &b"no\0"[..]));
     }
 }

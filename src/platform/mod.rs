@@ -1,44 +1,82 @@
 //! What differs between operating systems, behind one small contract: where the sockets are, who is at the
 //! other end, who may start, and what the process does to close itself.
 //!
-//! Nothing here decides about keys, and nothing here reads a message. System calls that need `unsafe` are in `unix` and `linux` alone.
+//! Nothing here decides about keys, and nothing here reads a message. System calls that need `unsafe` are in `unix`,
+//! `linux` and below `windows` alone.
 #![deny(unsafe_code)] // forbidden but in the children that say so
 
+#[cfg(unix)]
 pub mod activation;
+#[cfg(unix)]
 pub mod ancestors;
+#[cfg(unix)]
 pub mod child;
+#[cfg(unix)]
 pub mod claim;
+#[cfg(unix)]
 pub mod clock;
+#[cfg(unix)]
 pub mod directory;
 pub mod display;
+#[cfg(unix)]
 pub mod executable;
 #[cfg(target_os = "linux")]
 pub mod handover;
+#[cfg(unix)]
 pub mod hangup;
+#[cfg(unix)]
 pub mod harden;
+#[cfg(unix)]
 pub mod heard;
+#[cfg(unix)]
 pub mod hibernation;
 #[cfg(target_os = "linux")]
 pub mod lasting;
+#[cfg(unix)]
 pub mod life;
+pub mod limits;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(unix)]
 pub mod lock;
+#[cfg(unix)]
 pub mod login;
+#[cfg(unix)]
 pub mod paths;
+#[cfg(unix)]
 pub mod process;
+#[cfg(unix)]
 pub mod program;
 #[cfg(target_os = "linux")]
 pub mod seccomp;
+#[cfg(unix)]
 pub mod signals;
+#[cfg(unix)]
 pub mod sk_helper;
+#[cfg(unix)]
 pub mod socket;
+#[cfg(unix)]
 mod steps;
+#[cfg(unix)]
 pub mod terminal;
+#[cfg(unix)]
 mod trusted;
+#[cfg(unix)]
 mod unix;
+#[cfg(unix)]
 pub mod user_manager;
+mod visible;
+#[cfg(windows)]
+pub mod windows;
 
 pub use harden::harden;
 pub use socket::{BoundSocket, listen};
+#[cfg(unix)]
 pub use unix::local_time;
+#[cfg(windows)]
+pub use windows::clock::local_time;
+#[cfg(windows)]
+pub use windows::{
+    activation, ancestors, child, clock, console as signals, directory, executable, hangup, harden, heard,
+    life, lock, paths, process, program, socket, terminal,
+};

@@ -161,6 +161,13 @@ pub fn program(pid: i32) -> Option<String> {
     Some(name.strip_suffix(" (deleted)").map(str::to_owned).unwrap_or(name))
 }
 
+/// What the process that calls this one is named, and what it executes.
+#[must_use]
+pub fn callers() -> Vec<String> {
+    let parent = nix::unistd::getppid().as_raw();
+    [name(parent), program(parent)].into_iter().flatten().collect()
+}
+
 /// Whether there is a process of that number, be it one that only waits for its parent.
 #[must_use]
 pub fn exists(pid: u32) -> bool {

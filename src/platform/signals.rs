@@ -6,7 +6,8 @@
 
 use std::io;
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+pub use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, SigmaskHow};
 
 /// Keeps these signals waiting, and no others: in this thread and those that it starts, and in a program executed in its
 /// place. To be called in the main thread before there is any other: a signal goes to whichever thread takes it.

@@ -8,6 +8,7 @@ use super::lock::InstanceLock;
 use super::{directory, process};
 use crate::error::Error;
 use interprocess::local_socket::traits::StreamCommon;
+use interprocess::local_socket::traits::tokio::Listener as _;
 use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use nix::fcntl::{AtFlags, OFlag, open};
@@ -25,6 +26,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use interprocess::local_socket::tokio::Stream as Accepted;
+pub use interprocess::local_socket::traits::Stream as Timed;
 pub use interprocess::local_socket::{Listener, Stream};
 
 /// Mode of the sockets: the owner alone.
@@ -51,6 +54,18 @@ impl Peer {
     #[must_use]
     pub fn is_ours(self) -> bool {
         self.uid == geteuid().as_raw()
+    }
+
+    /// Whether it may come in: our own user, or root as with OpenSSH's agent.
+    #[must_use]
+    pub fn may_come_in(self) -> bool {
+        self.is_ours() || self.uid == 0
+    }
+
+    /// Its user, as messages name them.
+    #[must_use]
+    pub fn user(self) -> String {
+        format!("uid {}", self.uid)
     }
 
     /// The name of its process, as far as the kernel keeps it (15 bytes). Any process can give itself any name.
@@ -111,10 +126,14 @@ pub struct BoundSocket {
 }
 
 impl BoundSocket {
-    /// The listener for tokio, over a descriptor of its own. Needs a runtime.
-    pub fn to_tokio(&self) -> io::Result<interprocess::local_socket::tokio::Listener> {
+    /// Clients that come in here, over a descriptor of its own. Needs a runtime.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn to_tokio(&self) -> io::Result<Incoming> {
         let descriptor = self.as_fd().try_clone_to_owned()?;
-        interprocess::os::unix::uds_local_socket::tokio::Listener::try_from(descriptor).map(Into::into)
+        let listener = interprocess::os::unix::uds_local_socket::tokio::Listener::try_from(descriptor)?;
+        Ok(Incoming(listener.into()))
     }
 
     /// Removes the file, if it still is the one that we made. To be called while the lock is held.
@@ -142,6 +161,22 @@ impl AsFd for BoundSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         let Listener::UdSocket(listener) = &self.listener;
         listener.as_fd()
+    }
+}
+
+/// Clients that come in.
+#[derive(Debug)]
+pub struct Incoming(interprocess::local_socket::tokio::Listener);
+
+impl Incoming {
+    /// The next client, and who it is.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn next(&self) -> io::Result<(Accepted, io::Result<Peer>)> {
+        let stream = self.0.accept().await?;
+        let peer = peer(&stream);
+        Ok((stream, peer))
     }
 }
 

@@ -8,9 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use interprocess::local_socket::tokio::{Listener, Stream};
-use interprocess::local_socket::traits::tokio::Listener as _;
-use nix::sys::resource::{Resource, getrlimit};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
@@ -19,7 +16,8 @@ use super::places::{Place, Places};
 use super::{Client, Shared, answer, control};
 use crate::agent::{Refusal, Session};
 use crate::frame::{self, FrameError};
-use crate::platform::socket::{self, Peer};
+use crate::platform::limits;
+use crate::platform::socket::{Accepted, Incoming, Peer};
 
 /// Descriptors kept for everything that is no client: two dozen for sockets, timers, the log and what is being started;
 /// the control socket's clients, each with a look at the user's systemd (4); the questions that may be open (4 each);
@@ -39,12 +37,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LAST_REQUEST: Duration = Duration::from_millis(100);
 
 /// Serves the agent socket for ever.
-pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
-    let soft = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
-    let most = usize::try_from(soft.saturating_sub(RESERVE).max(FEWEST)).unwrap_or(usize::MAX);
+pub(super) async fn clients(shared: Arc<Shared>, incoming: Incoming) {
+    let most =
+        usize::try_from(limits::descriptors().saturating_sub(RESERVE).max(FEWEST)).unwrap_or(usize::MAX);
     let places = Arc::new(Places::new(most.min(MOST_CLIENTS)));
     loop {
-        let (stream, peer) = next(&listener).await;
+        let (stream, peer) = next(&incoming).await;
         // From here on, not from the task's first turn: a handover waits for every connection that was accepted.
         let connection = Connection::new(&shared, true);
         let (is_in, came_in) = oneshot::channel();
@@ -60,11 +58,11 @@ pub(super) async fn clients(shared: Arc<Shared>, listener: Listener) {
 }
 
 /// Serves the control socket for ever.
-pub(super) async fn control(shared: Arc<Shared>, listener: Listener) {
+pub(super) async fn control(shared: Arc<Shared>, incoming: Incoming) {
     let places = Arc::new(Semaphore::new(MOST_CONTROL));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let (stream, _) = next(&listener).await;
+        let (stream, _) = next(&incoming).await;
         let connection = Connection::new(&shared, false);
         tokio::spawn(async move {
             let _place = place;
@@ -74,26 +72,26 @@ pub(super) async fn control(shared: Arc<Shared>, listener: Listener) {
 }
 
 /// The next connection of a peer that may come in: our own user, or root as with OpenSSH's agent.
-async fn next(listener: &Listener) -> (Stream, Peer) {
+async fn next(incoming: &Incoming) -> (Accepted, Peer) {
     loop {
-        let stream = match listener.accept().await {
-            Ok(stream) => stream,
+        let (stream, peer) = match incoming.next().await {
+            Ok(arrival) => arrival,
             Err(error) => {
                 tracing::warn!("no connection can be accepted now: {error}");
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
         };
-        match socket::peer(&stream) {
-            Ok(peer) if peer.is_ours() || peer.uid == 0 => return (stream, peer),
-            Ok(peer) => tracing::warn!("refused a connection of uid {} ({peer})", peer.uid),
+        match peer {
+            Ok(peer) if peer.may_come_in() => return (stream, peer),
+            Ok(peer) => tracing::warn!("refused a connection of {} ({peer})", peer.user()),
             Err(error) => tracing::warn!("refused a connection of an unknown user: {error}"),
         }
     }
 }
 
 /// One client, from its first message to its last.
-async fn serve(shared: &Arc<Shared>, place: &Place<'_>, stream: Stream, peer: Peer) {
+async fn serve(shared: &Arc<Shared>, place: &Place<'_>, stream: Accepted, peer: Peer) {
     let mut session = Session::new(peer.to_string());
     tracing::info!(peer = %session, "connected");
     match converse(shared, place, stream, peer, &mut session).await {
@@ -110,7 +108,7 @@ async fn serve(shared: &Arc<Shared>, place: &Place<'_>, stream: Stream, peer: Pe
 async fn converse(
     shared: &Arc<Shared>,
     place: &Place<'_>,
-    mut stream: Stream,
+    mut stream: Accepted,
     peer: Peer,
     session: &mut Session,
 ) -> Result<(), FrameError> {

@@ -1,7 +1,6 @@
 //! One request, from its bytes to its reply: the agent decides, and what takes time is done elsewhere.
 #![forbid(unsafe_code)]
 
-use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use tokio::sync::SemaphorePermit;
@@ -131,7 +130,7 @@ async fn bind(shared: &Arc<Shared>, session: &mut Session, message: SecretBuf) -
 async fn import(shared: &Arc<Shared>, session: &Session, message: SecretBuf) -> Reply {
     let Ok(Request::Add(add)) = Request::decode(&message) else { return Reply::Failure };
     let provider = match named_provider(&add) {
-        Some(name) => resolve(shared, name).await.map(Some),
+        Some(name) => provider::resolve(shared, name).await.map(Some),
         None => Ok(None),
     };
     let provider = match provider {
@@ -166,6 +165,7 @@ fn check(
 ) -> Result<(Constraints, Imported), Refusal> {
     let constraints = Constraints::of_key(add)?;
     let imported = key::import(&add.key, vault)?;
+    provider::require(&imported)?;
     let imported = match provider {
         Some(provider) => imported.with_provider(provider)?,
         None => imported,
@@ -178,17 +178,6 @@ fn named_provider<'f>(add: &AddIdentity<'f>) -> Option<&'f [u8]> {
         Constraint::SkProvider(name) => Some(*name),
         _ => None,
     })
-}
-
-/// Apart from the threads that sign: the file system that it looks at may hang.
-async fn resolve(shared: &Shared, name: &[u8]) -> Result<Provider, Refusal> {
-    if Provider::is_internal(name) {
-        return Ok(Provider::Internal);
-    }
-    let look = shared.tokens.look().ok_or(Refusal::TooManyProviders)?;
-    let (options, name) = (shared.agent().options().clone(), name.to_owned());
-    let path = token::apart(&look, move || provider::allowed(&options, &name)).await?;
-    Ok(Provider::Library(path.as_os_str().as_bytes().into()))
 }
 
 async fn lock(shared: &Arc<Shared>, session: &Session, message: SecretBuf) -> Reply {

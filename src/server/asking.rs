@@ -8,14 +8,19 @@
 
 mod askpass;
 mod open;
+#[cfg_attr(windows, path = "asking/windows/place.rs")]
 mod place;
+#[cfg(unix)]
 mod served;
 mod wording;
 
 pub(super) use open::Questions;
+#[cfg(unix)]
 pub(super) use wording::login_of;
 
 use std::future::Future;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +28,6 @@ use tokio::task::AbortHandle;
 
 use self::askpass::Kind;
 use self::open::Begun;
-use self::place::Place;
 use self::wording::{in_one_line, may_be_used};
 use super::{Client, Shared};
 use crate::agent::{Question, Refusal, Session};
@@ -118,13 +122,11 @@ pub(super) fn notify(shared: &Arc<Shared>, text: &str) -> Notice {
     let (shared, text) = (Arc::clone(shared), text.to_owned());
     let shown = tokio::spawn(async move {
         for place in shared.questions.places().await.found {
-            let shown = match &place {
-                Place::Display { program, foreign, .. } => {
-                    askpass::run(program, foreign.as_ref(), Kind::Notice, &text, &shared.vault)
-                        .await
-                        .map(drop)
+            let shown = match place.way() {
+                Way::Program(program) => {
+                    askpass::run(program, Kind::Notice, &text, &shared.vault).await.map(drop)
                 }
-                Place::Terminal(path) => terminal::show(path, &format!("myagent: {}", in_one_line(&text))),
+                Way::Terminal(path) => terminal::show(path, &format!("myagent: {}", in_one_line(&text))),
             };
             match shown {
                 Ok(()) => return,
@@ -133,6 +135,15 @@ pub(super) fn notify(shared: &Arc<Shared>, text: &str) -> Notice {
         }
     });
     Notice(shown.abort_handle())
+}
+
+/// How a person is reached at a place.
+enum Way<'p> {
+    /// By a dialog of this program.
+    Program(Command),
+    /// By a line on this terminal.
+    #[cfg_attr(windows, allow(dead_code))]
+    Terminal(&'p Path),
 }
 
 /// How a person would be asked now, for `status`.
@@ -176,14 +187,12 @@ async fn end(shared: &Shared, client: &Client<'_>, holds: impl Fn() -> bool) -> 
 async fn put(shared: &Shared, begun: &Begun<'_>, text: &str) -> Result<(), Unanswered> {
     let mut places = shared.questions.places().await;
     for place in std::mem::take(&mut places.found) {
-        let tried = match &place {
-            Place::Display { program, foreign, .. } => {
+        let tried = match place.way() {
+            Way::Program(program) => {
                 begun.shown_at(place.to_string());
-                askpass::run(program, foreign.as_ref(), Kind::Confirm, text, &shared.vault)
-                    .await
-                    .map(|ended| ended.yes())
+                askpass::run(program, Kind::Confirm, text, &shared.vault).await.map(|ended| ended.yes())
             }
-            Place::Terminal(path) => {
+            Way::Terminal(path) => {
                 begun.shown_at(place.to_string());
                 let answer = begun.answer();
                 let line = format!("myagent: question {}: {}", begun.number, in_one_line(text));
@@ -205,12 +214,12 @@ async fn put(shared: &Shared, begun: &Begun<'_>, text: &str) -> Result<(), Unans
 async fn put_secret(shared: &Shared, begun: &Begun<'_>, text: &str) -> Result<SecretBuf, Unanswered> {
     let mut places = shared.questions.places().await;
     for place in std::mem::take(&mut places.found) {
-        let Place::Display { program, foreign, .. } = &place else {
+        let Way::Program(program) = place.way() else {
             places.missing.push(format!("{place}: a secret is asked for on a display only"));
             continue;
         };
         begun.shown_at(place.to_string());
-        match askpass::run(program, foreign.as_ref(), Kind::Secret, text, &shared.vault).await {
+        match askpass::run(program, Kind::Secret, text, &shared.vault).await {
             Ok(ended) => return ended.secret().map_err(Unanswered::No),
             Err(error) => places.missing.push(format!("{place}: {error}")),
         }

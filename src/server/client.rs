@@ -1,11 +1,8 @@
 //! The peer of a connection, while its request is in work.
 #![forbid(unsafe_code)]
 
-use interprocess::local_socket::tokio::Stream;
-use tokio::net::UnixStream;
-
 use crate::platform::hangup;
-use crate::platform::socket::Peer;
+use crate::platform::socket::{Accepted, Peer};
 
 /// A peer.
 pub(super) struct Client<'c> {
@@ -13,19 +10,18 @@ pub(super) struct Client<'c> {
     pub(super) peer: Peer,
     /// What its message takes of memory, about.
     pub(super) weight: usize,
-    socket: &'c UnixStream,
+    stream: &'c Accepted,
 }
 
 impl<'c> Client<'c> {
     /// The one at the other end of `stream`, with a message of such a weight.
-    pub(super) fn new(peer: Peer, stream: &'c Stream, weight: usize) -> Self {
-        let Stream::UdSocket(socket) = stream;
-        Self { peer, weight, socket: socket.inner() }
+    pub(super) fn new(peer: Peer, stream: &'c Accepted, weight: usize) -> Self {
+        Self { peer, weight, stream }
     }
 
     /// Returns when it has hung up, whatever it has sent before: nobody waits for the answer any more. One that closes
     /// its sending half alone counts as gone, too.
     pub(super) async fn gone(&self) {
-        hangup::hung_up(self.socket).await;
+        hangup::hung_up(self.stream).await;
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
-use interprocess::local_socket::tokio::Stream;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::time::timeout;
 
@@ -14,6 +13,7 @@ use super::{Shared, asking};
 use crate::agent::{Identity, Moment};
 use crate::control::{Asking, KeyStatus, MAX_REQUEST, Op, Reply, Request, Status, VERSION};
 use crate::platform::clock;
+use crate::platform::socket::Accepted;
 
 /// How long a control client may take: it is our own program.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,7 +24,7 @@ const MAX_COMMENT: usize = 1024;
 const MAX_COMMENTS: usize = 1024 * 1024;
 
 /// Answers the requests of one client, each a line.
-pub(super) async fn serve(shared: &Arc<Shared>, stream: Stream) {
+pub(super) async fn serve(shared: &Arc<Shared>, stream: Accepted) {
     let mut closing = shared.restart.closing(&stream);
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
@@ -105,6 +105,7 @@ fn status(shared: &Shared, asking: Asking) -> Status {
         handovers: shared.handovers,
         restart_failure: shared.restart.failure(),
         asking,
+        ways: shared.sockets.ways(),
     }
 }
 

@@ -15,14 +15,24 @@ mod control;
 mod expiry;
 mod measure;
 mod places;
+#[cfg_attr(windows, path = "windows/provider.rs")]
 mod provider;
+#[cfg_attr(windows, path = "windows/restart.rs")]
 mod restart;
+#[cfg_attr(windows, path = "windows/signals.rs")]
 mod signals;
+#[cfg_attr(windows, path = "windows/sk.rs")]
 mod sk;
+#[cfg_attr(windows, path = "windows/sockets.rs")]
 mod sockets;
+#[cfg(unix)]
 pub mod state;
+#[cfg_attr(windows, path = "windows/token.rs")]
 mod token;
 mod unlock;
+#[cfg(windows)]
+#[path = "windows/ways.rs"]
+mod ways;
 
 pub use signals::hold as hold_signals;
 pub use sockets::Sockets;
@@ -31,7 +41,6 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use nix::sys::signal::Signal;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, Semaphore};
 use tracing::level_filters::LevelFilter;
@@ -44,13 +53,13 @@ use crate::platform::executable::Program;
 use crate::platform::life::Life;
 use crate::platform::lock::InstanceLock;
 use crate::platform::paths::Places;
+use crate::platform::signals::Signal;
 use crate::platform::{BoundSocket, activation};
 use crate::vault::{Vault, Wish};
 use asking::Questions;
 use client::Client;
 use restart::Restart;
 use sockets::Files;
-use std::os::fd::OwnedFd;
 use token::Processes;
 
 /// Threads that serve connections: two keep a slow system call from stopping everybody, more than four
@@ -170,11 +179,12 @@ pub fn run(
 ///
 /// # Errors
 /// [`Error`], where it could not; the keys are lost then, and the sockets' files removed.
+#[cfg(unix)]
 pub fn resume(
     config: Config,
     sockets: Sockets,
     (head, vault, agent): (state::Head, Vault, Agent),
-    tokens: Vec<OwnedFd>,
+    tokens: Vec<std::os::fd::OwnedFd>,
     ready: impl FnOnce(),
 ) -> Result<(), Error> {
     let beside = (head.questions, head.processes.adopt(tokens));
@@ -276,13 +286,13 @@ enum Ending {
 
 async fn serve(shared: &Arc<Shared>, ready: impl FnOnce()) -> Result<Ending, Error> {
     let mut signals = signals::Signals::catch().map_err(|error| Error::io("catch signals", error))?;
-    let Sockets { agent, control } = &shared.sockets;
-    let listener = |socket: &BoundSocket| {
-        let doing = || format!("listen on {}", socket.path.display());
-        socket.to_tokio().map_err(|error| Error::io(doing(), error))
-    };
-    let clients = tokio::spawn(accept::clients(Arc::clone(shared), listener(agent)?));
-    let commands = control.as_ref().map(&listener).transpose()?;
+    let Sockets { agent, control, .. } = &shared.sockets;
+    let failed =
+        |socket: &BoundSocket, error| Error::io(format!("listen on {}", socket.path.display()), error);
+    let incoming = shared.sockets.listen(&shared.config).map_err(|error| failed(agent, error))?;
+    let clients = tokio::spawn(accept::clients(Arc::clone(shared), incoming));
+    let listener = |control: &BoundSocket| control.to_tokio().map_err(|error| failed(control, error));
+    let commands = control.as_ref().map(listener).transpose()?;
     let commands = commands.map(|control| tokio::spawn(accept::control(Arc::clone(shared), control)));
     tokio::spawn(expiry::run(Arc::clone(shared)));
     shared.tokens.watch();

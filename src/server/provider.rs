@@ -8,10 +8,35 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::{Shared, token};
 use crate::agent::{Options, Refusal, list_matches};
+use crate::key::{Imported, Provider};
 
 /// So many bytes of a path are shown: no path is longer that is one, but a name may be as long as a message.
 const MOST_SHOWN: usize = 1024;
+
+/// What a request names. Apart from the threads that sign: the file system that it looks at may hang.
+///
+/// # Errors
+/// [`Refusal::Provider`], or [`Refusal::TooManyProviders`] are looked at.
+pub(super) async fn resolve(shared: &Shared, name: &[u8]) -> Result<Provider, Refusal> {
+    if Provider::is_internal(name) {
+        return Ok(Provider::Internal);
+    }
+    let look = shared.tokens.look().ok_or(Refusal::TooManyProviders)?;
+    let (options, name) = (shared.agent().options().clone(), name.to_owned());
+    let path = token::apart(&look, move || allowed(&options, &name)).await?;
+    Ok(Provider::Library(path.as_os_str().as_bytes().into()))
+}
+
+/// Whether there is what a key needs to sign: for every kind.
+///
+/// # Errors
+/// None here.
+#[allow(clippy::unnecessary_wraps)] // elsewhere some have none
+pub(super) fn require(_: &Imported) -> Result<(), Refusal> {
+    Ok(())
+}
 
 /// The real path of the library at `path`, where the agent was started with a list that allows it.
 ///

@@ -5,7 +5,9 @@
 #![forbid(unsafe_code)]
 
 use super::Config;
+use crate::control::Way;
 use crate::error::Error;
+use crate::platform::socket::Incoming;
 use crate::platform::{self, BoundSocket};
 use std::io;
 use std::os::fd::AsFd;
@@ -23,6 +25,16 @@ pub struct Sockets {
 }
 
 impl Sockets {
+    /// Clients that come in at the agent socket. Needs a runtime.
+    pub(super) fn listen(&self, _: &Config) -> io::Result<Incoming> {
+        self.agent.to_tokio()
+    }
+
+    /// Whether there are other ways for clients: none.
+    pub(super) fn ways(&self) -> Vec<Way> {
+        Vec::new()
+    }
+
     /// Binds both; the agent socket only where that is not done yet, and last: where it is, the other is too.
     pub(super) fn bind(config: &Config, bound: Option<BoundSocket>) -> Result<Self, Error> {
         let Config { places, lock, .. } = config;

@@ -73,6 +73,15 @@ pub(super) fn map_guarded(len: usize) -> io::Result<NonNull<u8>> {
     Ok(base)
 }
 
+/// Keeps pages out of the swap, for as long as they are mapped.
+///
+/// # Errors
+/// The system's, as where the limit on locked memory is too small.
+pub(super) fn lock(base: NonNull<u8>, len: usize) -> io::Result<()> {
+    // SAFETY: the callers have mapped the range, and it belongs to nobody else.
+    unsafe { nix::sys::mman::mlock(base.cast(), len) }.map_err(Into::into)
+}
+
 /// Advice that the system may not know: the rest of the protection does not hang on it.
 fn advise(base: NonNull<u8>, len: usize, advice: MmapAdvise) {
     // SAFETY: the range is a mapping of ours, and none of the advices used changes its bytes here.

@@ -14,6 +14,7 @@ mod allocator;
 pub(crate) mod alone;
 mod buffer;
 mod heap;
+#[cfg_attr(windows, path = "windows/mapping.rs")]
 mod mapping;
 #[cfg(target_os = "linux")]
 mod passage;
@@ -28,6 +29,7 @@ pub use buffer::SecretBuf;
 pub use heap::install as install_heap;
 #[cfg(target_os = "linux")]
 pub use passage::Passage;
+#[cfg(unix)]
 pub(crate) use region::LEAST_LOCKED;
 pub use region::{Kind, Wish};
 pub use stack::scrubbed;
@@ -37,7 +39,6 @@ use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::rand;
-use nix::errno::Errno;
 use region::Region;
 
 /// Bytes of the wrapping key: AES-256.
@@ -149,8 +150,8 @@ impl Vault {
         self.region.kind()
     }
 
-    /// What the system said where it refused the better kind that was wanted.
-    pub fn refused(&self) -> Option<Errno> {
+    /// The number of the system's error where it refused the better kind that was wanted; 0 where it has none.
+    pub fn refused(&self) -> Option<i32> {
         self.region.refused()
     }
 

@@ -12,9 +12,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nix::errno::Errno;
-
-use super::mapping::{guard, map_guarded, map_secret, unmap};
+use super::mapping::{guard, lock, map_guarded, map_secret, unmap};
 use super::wipe::wipe;
 
 /// Bytes of a slot: the largest RSA key that is accepted (16,384 bits, some 10 KiB) with its framing.
@@ -68,7 +66,7 @@ pub(crate) struct Region {
     slots: usize,
     kind: Kind,
     /// What the system said to the better kind that was wanted.
-    refused: Option<Errno>,
+    refused: Option<i32>,
     /// One bit per slot, set while it is lent.
     taken: AtomicU64,
 }
@@ -86,16 +84,15 @@ impl Region {
         for &slots in wanted {
             match map_secret(KEY_PAGE + slots * SLOT_LEN) {
                 Ok(base) => return Ok(Self::over(base, slots, Kind::MemfdSecret, None)),
-                Err(error) => refused = Some(errno(&error)),
+                Err(error) => refused = Some(number(&error)),
             }
         }
         for slots in SLOT_COUNTS {
             let len = KEY_PAGE + slots * SLOT_LEN;
             let base = map_guarded(len)?;
-            // SAFETY: the range was mapped just now and belongs to nobody else.
-            match unsafe { nix::sys::mman::mlock(base.cast(), len) } {
+            match lock(base, len) {
                 Ok(()) => return Ok(Self::over(base, slots, Kind::Locked, refused)),
-                Err(error) if slots == LEAST_SLOTS => refused = Some(error),
+                Err(error) if slots == LEAST_SLOTS => refused = Some(number(&error)),
                 Err(_) => {}
             }
             unmap(base, len, guard());
@@ -104,14 +101,14 @@ impl Region {
         Ok(Self::over(base, UNLOCKED_SLOTS, Kind::Unlocked, refused))
     }
 
-    fn over(base: NonNull<u8>, slots: usize, kind: Kind, refused: Option<Errno>) -> Self {
+    fn over(base: NonNull<u8>, slots: usize, kind: Kind, refused: Option<i32>) -> Self {
         // Bits of slots that do not exist count as taken for ever.
         let taken = if slots >= MOST_SLOTS { 0 } else { u64::MAX << slots };
         Self { base, slots, kind, refused, taken: AtomicU64::new(taken) }
     }
 
     /// Why the system did not give the better kind that was wanted.
-    pub(crate) fn refused(&self) -> Option<Errno> {
+    pub(crate) fn refused(&self) -> Option<i32> {
         self.refused
     }
 
@@ -199,9 +196,9 @@ impl Drop for Slot {
     }
 }
 
-fn errno(error: &io::Error) -> Errno {
-    // What has no number was not asked of the system: it has none of that kind.
-    error.raw_os_error().map_or(Errno::ENOSYS, Errno::from_raw)
+/// The system's number of an error; 0 for what was not asked of the system, which has none of that kind.
+fn number(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -20,7 +20,6 @@ use arguments::Call;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
-use std::process::ExitCode;
 
 /// Exit status of an agent that a signal has ended, or the end of its command.
 const STATUS_ENDED: u8 = 2;
@@ -84,11 +83,11 @@ pub(super) fn arguments(mut all: impl Iterator<Item = OsString>) -> Option<Vec<O
 }
 
 /// Does what the arguments say, and gives the exit status.
-pub(super) fn main(arguments: Vec<OsString>) -> ExitCode {
-    ExitCode::from(run(arguments).unwrap_or_else(|failure| {
+pub(super) fn main(arguments: Vec<OsString>) -> u8 {
+    run(arguments).unwrap_or_else(|failure| {
         complain(&failure.text);
         failure.status
-    }))
+    })
 }
 
 fn run(arguments: Vec<OsString>) -> Result<u8, Failure> {

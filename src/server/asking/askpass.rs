@@ -6,14 +6,11 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use zeroize::Zeroizing;
 
 use crate::platform::child::Helper;
-use crate::platform::display::Surroundings;
 use crate::platform::heard::Heard;
 use crate::platform::terminal::visible;
 use crate::vault::{SecretBuf, Vault};
@@ -55,20 +52,12 @@ pub(super) struct Ended {
     complaint: Zeroizing<Vec<u8>>,
 }
 
-/// Runs the program of a display with this text, to its end.
+/// Runs a program with this text, to its end.
 ///
 /// # Errors
 /// The system's, where it cannot be run.
-pub(super) async fn run(
-    program: &Path,
-    foreign: Option<&Surroundings>,
-    kind: Kind,
-    text: &str,
-    vault: &Vault,
-) -> io::Result<Ended> {
-    let mut command = Command::new(program);
+pub(super) async fn run(mut command: Command, kind: Kind, text: &str, vault: &Vault) -> io::Result<Ended> {
     command.arg(text).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    foreign.into_iter().for_each(|foreign| foreign.lead(&mut command));
     match kind.prompt() {
         Some(prompt) => command.env("SSH_ASKPASS_PROMPT", prompt),
         None => command.env_remove("SSH_ASKPASS_PROMPT"),
@@ -87,7 +76,7 @@ pub(super) async fn run(
         never = err.listen() => match never {},
         status = helper.ended() => status?,
     };
-    let (got, complained) = (out.finish(), err.finish());
+    let (got, complained) = (out.finish().await, err.finish().await);
     output.resize(got);
     complaint.truncate(complained);
     Ok(Ended { status, output, complaint })
@@ -144,9 +133,9 @@ impl Ended {
 }
 
 fn ended(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("status {code}"),
-        (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => status.to_string(),
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return format!("signal {signal}");
     }
+    status.code().map_or_else(|| status.to_string(), |code| format!("status {code}"))
 }

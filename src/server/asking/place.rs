@@ -15,6 +15,7 @@ use nix::unistd::geteuid;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
+use super::Way;
 use super::served::{Server, served};
 use crate::control::Registration;
 use crate::platform::child::Helper;
@@ -42,6 +43,20 @@ pub(super) enum Place {
     },
     /// A terminal that shows a line; `myagent answer` gives the answer.
     Terminal(PathBuf),
+}
+
+impl Place {
+    /// How a person is reached there.
+    pub(super) fn way(&self) -> Way<'_> {
+        match self {
+            Self::Display { foreign, program, .. } => {
+                let mut command = Command::new(program);
+                foreign.iter().for_each(|foreign| foreign.lead(&mut command));
+                Way::Program(command)
+            }
+            Self::Terminal(path) => Way::Terminal(path),
+        }
+    }
 }
 
 impl fmt::Display for Place {

@@ -56,7 +56,7 @@ async fn converse(program: &Path, request: SecretBuf, heard: bool) -> Result<Vec
         never = tell(to, request) => match never {},
         status = helper.ended() => status?,
     };
-    let (got, complained) = (said.finish(), murmured.finish());
+    let (got, complained) = (said.finish().await, murmured.finish().await);
     answer.truncate(got);
     murmur.truncate(complained);
     for line in printable_lines(&murmur).filter(|_| heard) {

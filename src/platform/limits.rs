@@ -1,0 +1,19 @@
+//! What the system allows a process.
+#![forbid(unsafe_code)]
+
+#[cfg(unix)]
+use nix::sys::resource::{Resource, getrlimit};
+
+/// How many descriptors there may be at once.
+#[cfg(unix)]
+#[must_use]
+pub fn descriptors() -> u64 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft)
+}
+
+/// How many handles there may be at once: Windows has millions, and the number of clients another bound.
+#[cfg(windows)]
+#[must_use]
+pub fn descriptors() -> u64 {
+    u64::from(u32::MAX)
+}

@@ -1,0 +1,166 @@
+//! The file that programs of Cygwin, MSYS2 and Git Bash take for a Unix socket: it names a port on this machine, and the
+//! word that lets in.
+//!
+//! Guarantees: the file lies in the user's own profile; whoever does not say the word that is in it gets no byte but the
+//! end of the connection; who says nothing keeps nobody waiting.
+#![forbid(unsafe_code)]
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::net::Ipv4Addr;
+use std::os::windows::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+use subtle::ConstantTimeEq;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::Sender;
+use tokio::time::timeout;
+use windows_sys::Win32::Storage::FileSystem::FILE_ATTRIBUTE_SYSTEM;
+
+use super::socket::{Accepted, Arrival, Peer};
+
+/// The word: four numbers, each in the byte order of this machine.
+type Word = [u8; 16];
+/// Process, user and group, as numbers of that world: each side says them, and we believe none.
+const CREDENTIALS: usize = 12;
+/// How long a client may take to say the word.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// So many may be about to say it at once.
+const MOST_STRANGERS: usize = 16;
+/// After the system has refused a connection.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The file, removed when this is dropped.
+#[derive(Debug)]
+pub struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Makes the file, and has whoever knows what is in it come in. Needs a runtime.
+///
+/// # Errors
+/// The system's.
+pub fn serve(path: &Path, arrivals: Sender<Arrival>) -> io::Result<SocketFile> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    let (port, listener) = (listener.local_addr()?.port(), TcpListener::from_std(listener)?);
+    let mut word = Word::default();
+    rand::fill(&mut word).map_err(io::Error::other)?;
+    let file = write(path, &contents(port, &word))?;
+    tokio::spawn(accept(listener, word, arrivals));
+    Ok(file)
+}
+
+/// What such a file says.
+fn contents(port: u16, word: &Word) -> String {
+    let numbers = word.chunks_exact(4).map(|part| {
+        let number = part.first_chunk().copied().map_or(0, u32::from_ne_bytes);
+        format!("{number:08X}")
+    });
+    format!("!<socket >{port} s {}\0", numbers.collect::<Vec<_>>().join("-"))
+}
+
+/// That world knows such files by the attribute of the system's own.
+fn write(path: &Path, contents: &str) -> io::Result<SocketFile> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new();
+    let mut file = file.write(true).create_new(true).attributes(FILE_ATTRIBUTE_SYSTEM).open(path)?;
+    let made = SocketFile(path.to_owned());
+    file.write_all(contents.as_bytes())?;
+    Ok(made)
+}
+
+async fn accept(listener: TcpListener, word: Word, arrivals: Sender<Arrival>) {
+    let strangers = Arc::new(Semaphore::new(MOST_STRANGERS));
+    loop {
+        let Ok(place) = Arc::clone(&strangers).acquire_owned().await else { return };
+        let Ok((mut stream, _)) = listener.accept().await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        let arrivals = arrivals.clone();
+        tokio::spawn(async move {
+            let greeted = timeout(PATIENCE, greet(&mut stream, &word)).await;
+            drop(place);
+            if matches!(greeted, Ok(Ok(()))) {
+                let _ = arrivals.send(Ok((Accepted::Tcp(stream), Ok(Peer::ours(None))))).await;
+            }
+        });
+    }
+}
+
+/// The greeting of that world: the word from either side, and then who each of them is.
+async fn greet(stream: &mut TcpStream, word: &Word) -> io::Result<()> {
+    let mut said = Word::default();
+    stream.read_exact(&mut said).await?;
+    if !bool::from(said.ct_eq(word)) {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    stream.write_all(word).await?;
+    let mut credentials = [0; CREDENTIALS];
+    stream.read_exact(&mut credentials).await?;
+    // Whoever asks who we are learns our process, and the numbers that they have said of themselves.
+    credentials[..4].copy_from_slice(&std::process::id().to_ne_bytes());
+    stream.write_all(&credentials).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::mpsc::channel;
+
+    #[test]
+    fn the_file_says_what_that_world_reads() {
+        let word = [0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0, 0, 0, 0, 0xff, 0, 0, 0];
+        assert_eq!(contents(4321, &word), "!<socket >4321 s 67452301-EFCDAB89-00000000-000000FF\0");
+    }
+
+    /// The port and the word in a file.
+    fn read(path: &Path) -> (u16, Word) {
+        let text = std::fs::read_to_string(path).unwrap();
+        let (port, numbers) = text.strip_prefix("!<socket >").unwrap().split_once(" s ").unwrap();
+        let numbers = numbers.trim_end_matches('\0').split('-');
+        let word = numbers.flat_map(|number| u32::from_str_radix(number, 16).unwrap().to_ne_bytes());
+        (port.parse().unwrap(), word.collect::<Vec<_>>().try_into().unwrap())
+    }
+
+    #[tokio::test]
+    async fn who_knows_the_word_comes_in_and_nobody_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("agent.sock");
+        std::fs::write(&path, "of an earlier agent").unwrap();
+        let (sender, mut arrivals) = channel(1);
+        let file = serve(&path, sender).unwrap();
+        let (port, word) = read(&path);
+        let mut wrong = word;
+        wrong[15] ^= 1;
+        let mut stranger = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+        stranger.write_all(&wrong).await.unwrap();
+        let mut heard = Vec::new();
+        let _ = stranger.read_to_end(&mut heard).await;
+        assert_eq!(heard, [0; 0]);
+        assert!(arrivals.try_recv().is_err());
+        let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+        client.write_all(&word).await.unwrap();
+        let mut said = Word::default();
+        client.read_exact(&mut said).await.unwrap();
+        assert_eq!(said, word);
+        client.write_all(&[7; CREDENTIALS]).await.unwrap();
+        client.read_exact(&mut [0; CREDENTIALS]).await.unwrap();
+        assert!(matches!(arrivals.recv().await, Some(Ok((Accepted::Tcp(_), Ok(peer)))) if peer.is_ours()));
+        drop(file);
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,105 @@
+//! The instance lock: whoever holds it is the one agent at its place, starting or running.
+//!
+//! A file that only one process has open for writing; that ends with the process, however it ends. What is written into
+//! it is for people; nothing is decided by it.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::windows::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use windows_sys::Win32::Foundation::ERROR_SHARING_VIOLATION;
+use windows_sys::Win32::Storage::FileSystem::{FILE_SHARE_READ, FILE_SHARE_WRITE};
+
+use super::directory;
+use crate::error::Error;
+
+/// More than a holder ever writes.
+const MAX_NOTE: u64 = 1024;
+
+/// The held lock. No program that we start inherits it.
+#[derive(Debug)]
+pub struct InstanceLock {
+    file: File,
+    path: PathBuf,
+}
+
+/// The outcome of an attempt.
+#[derive(Debug)]
+pub enum Attempt {
+    /// It is ours now.
+    Acquired(InstanceLock),
+    /// Another process has it.
+    Held(Holder),
+}
+
+/// What the process that holds a lock wrote about itself; empty if it did not come to that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holder {
+    note: String,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.note.is_empty() { f.write_str("an unnamed process") } else { f.write_str(&self.note) }
+    }
+}
+
+impl InstanceLock {
+    /// Tries to take the lock at `path`, making the file and its directory where they are missing.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the file cannot be made.
+    pub fn try_acquire(path: &Path) -> Result<Attempt, Error> {
+        if let Some(parent) = path.parent() {
+            directory::make(parent)?;
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).share_mode(FILE_SHARE_READ);
+        match options.open(path) {
+            Ok(file) => Ok(Attempt::Acquired(Self { file, path: path.to_owned() })),
+            Err(error) if is_held(&error) => Ok(Attempt::Held(Holder::read(path))),
+            Err(error) => Err(Error::io(format!("open the lock file {}", path.display()), error)),
+        }
+    }
+
+    /// Whether nobody holds the lock now. Takes it for a moment, but never makes the file.
+    #[must_use]
+    pub fn is_free(path: &Path) -> bool {
+        match OpenOptions::new().read(true).write(true).share_mode(FILE_SHARE_READ).open(path) {
+            Ok(_) => true,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+    }
+
+    /// Writes for people who holds the lock: this process, for the agent at `socket`.
+    pub fn record(&self, socket: &Path) {
+        let note = format!("pid {}, {}\n", std::process::id(), socket.display());
+        let mut file = &self.file;
+        // Only information: a full disk must not keep an agent from starting.
+        let _ = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(note.as_bytes()));
+    }
+
+    /// The lock file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn is_held(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(ERROR_SHARING_VIOLATION.cast_signed())
+}
+
+impl Holder {
+    fn read(path: &Path) -> Self {
+        let mut note = String::new();
+        let shared = FILE_SHARE_READ | FILE_SHARE_WRITE;
+        if let Ok(file) = OpenOptions::new().read(true).share_mode(shared).open(path) {
+            let _ = file.take(MAX_NOTE).read_to_string(&mut note);
+        }
+        Self { note: note.trim().chars().map(|c| if c.is_control() { '?' } else { c }).collect() }
+    }
+}

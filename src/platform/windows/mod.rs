@@ -1,0 +1,42 @@
+//! Windows behind the contract that Unix has: named pipes for sockets, security identifiers for users.
+//!
+//! Nothing here decides about keys, and nothing here reads a message.
+#![deny(unsafe_code)] // forbidden but in the children that say so
+
+pub mod activation;
+pub mod ancestors;
+pub mod child;
+pub mod clock;
+pub mod console;
+pub mod cygwin;
+pub mod desktop;
+pub mod directory;
+pub mod executable;
+pub mod hangup;
+pub mod harden;
+pub mod heard;
+mod job;
+pub mod life;
+pub mod lock;
+pub mod pageant;
+pub mod paths;
+pub mod pipe;
+pub mod process;
+pub mod program;
+pub mod security;
+pub mod socket;
+mod stream;
+pub mod terminal;
+
+use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
+
+/// Whether this is Wine, which stands in for Windows in tests and leaves some of it out.
+#[must_use]
+#[allow(unsafe_code)]
+pub fn is_wine() -> bool {
+    let name: Vec<u16> = "ntdll.dll\0".encode_utf16().collect();
+    // SAFETY: the name ends with a zero; the module is there for as long as the process.
+    let system = unsafe { GetModuleHandleW(name.as_ptr()) };
+    // SAFETY: a module of this process, and a name that ends with a zero.
+    unsafe { GetProcAddress(system, c"wine_get_version".as_ptr().cast()) }.is_some()
+}

@@ -1,0 +1,236 @@
+//! The hidden window that clients of PuTTY before 0.75 speak to: they put a request into memory that they share with it,
+//! send it the name of that, and find the answer there.
+//!
+//! Guarantees: only memory that belongs to our own user is looked at, and within its bounds; a window of another agent is
+//! left alone. One request at a time: the system waits for its answer before it brings the next, so whoever comes by this
+//! way waits for those before, and nobody else does.
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
+use std::ptr::{NonNull, null, null_mut};
+use std::sync::OnceLock;
+use std::sync::mpsc::sync_channel;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::Sender;
+use widestring::{U16CStr, u16cstr};
+use windows_sys::Win32::Foundation::{HWND, LPARAM, LRESULT, WPARAM};
+use windows_sys::Win32::System::DataExchange::COPYDATASTRUCT;
+use windows_sys::Win32::System::LibraryLoader::GetModuleHandleW;
+use windows_sys::Win32::System::Memory::{
+    FILE_MAP_READ, FILE_MAP_WRITE, MEMORY_BASIC_INFORMATION, MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFile,
+    OpenFileMappingA, UnmapViewOfFile, VirtualQuery,
+};
+use windows_sys::Win32::UI::WindowsAndMessaging::{
+    CreateWindowExW, DefWindowProcW, DispatchMessageW, FindWindowW, GetMessageW, MSG, RegisterClassW,
+    WM_COPYDATA, WNDCLASSW,
+};
+use zeroize::Zeroizing;
+
+use crate::frame::MAX_LEN;
+use crate::platform::windows::security::{self, Whose};
+use crate::platform::windows::socket::{Accepted, Arrival, Peer};
+
+/// Class and title by which clients find it.
+const NAME: &U16CStr = u16cstr!("Pageant");
+/// What such a message is marked with.
+const MARK: usize = 0x804e_50ba;
+/// The longest name of shared memory, in bytes: PuTTY's have 22.
+const MOST_NAME: usize = 256;
+/// Bytes of the length before a message.
+const LEN_BYTES: usize = 4;
+
+/// Where requests go. There is one window in a process.
+static SERVED: OnceLock<(Handle, Sender<Arrival>)> = OnceLock::new();
+
+/// Makes the window, on a thread of its own that ends with the process. Needs a runtime.
+///
+/// # Errors
+/// `AddrInUse` where another agent has such a window; the system's.
+pub fn open(arrivals: Sender<Arrival>) -> io::Result<()> {
+    // SAFETY: both texts end with a zero.
+    if !unsafe { FindWindowW(NAME.as_ptr(), NAME.as_ptr()) }.is_null() {
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    SERVED.set((Handle::current(), arrivals)).map_err(|_| io::ErrorKind::AlreadyExists)?;
+    let (done, made) = sync_channel(1);
+    std::thread::Builder::new().spawn(move || {
+        let window = make();
+        let is_made = window.is_ok();
+        let _ = done.send(window);
+        if is_made {
+            listen();
+        }
+    })?;
+    made.recv().map_err(io::Error::other)?
+}
+
+/// A window belongs to the thread that has made it.
+fn make() -> io::Result<()> {
+    // SAFETY: gives the program's own module.
+    let module = unsafe { GetModuleHandleW(null()) };
+    let class = WNDCLASSW {
+        lpfnWndProc: Some(receive),
+        hInstance: module,
+        lpszClassName: NAME.as_ptr(),
+        ..WNDCLASSW::default()
+    };
+    // SAFETY: the structure and the text in it are alive; the system copies both.
+    if unsafe { RegisterClassW(&raw const class) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: texts that end with a zero, and nothing else. It is never shown.
+    let window = unsafe {
+        CreateWindowExW(
+            0,
+            NAME.as_ptr(),
+            NAME.as_ptr(),
+            0,
+            0,
+            0,
+            0,
+            0,
+            null_mut(),
+            null_mut(),
+            module,
+            null(),
+        )
+    };
+    if window.is_null() { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn listen() {
+    let mut message = MSG::default();
+    // SAFETY: the pointer is to a live local. What is sent to the window goes to `receive` meanwhile.
+    while unsafe { GetMessageW(&raw mut message, null_mut(), 0, 0) } > 0 {
+        // SAFETY: as above.
+        unsafe { DispatchMessageW(&raw const message) };
+    }
+}
+
+unsafe extern "system" fn receive(window: HWND, message: u32, what: WPARAM, with: LPARAM) -> LRESULT {
+    if message != WM_COPYDATA {
+        // SAFETY: what the system has called this with.
+        return unsafe { DefWindowProcW(window, message, what, with) };
+    }
+    // SAFETY: the system gives such a message with a copy of the sender's structure, or with none.
+    let Some(sent) = (unsafe { (with as *const COPYDATASTRUCT).as_ref() }) else { return 0 };
+    // A panic must not go through the system's code.
+    let answered = std::panic::catch_unwind(|| sent_name(sent).map(answer_in));
+    LRESULT::from(matches!(answered, Ok(Some(Ok(())))))
+}
+
+/// The name of the shared memory in a message of ours.
+fn sent_name(sent: &COPYDATASTRUCT) -> Option<&CStr> {
+    let length = usize::try_from(sent.cbData).ok().filter(|length| (1..=MOST_NAME).contains(length))?;
+    if sent.dwData != MARK || sent.lpData.is_null() {
+        return None;
+    }
+    // SAFETY: the system has copied as many bytes, which are there until the message is answered.
+    let name = unsafe { std::slice::from_raw_parts(sent.lpData.cast::<u8>(), length) };
+    CStr::from_bytes_with_nul(name).ok()
+}
+
+/// Answers the request in the shared memory of this name.
+fn answer_in(name: &CStr) -> io::Result<()> {
+    let memory = Shared::open(name)?;
+    let request = memory.message()?;
+    let answer = answer(&request)?;
+    memory.put(&answer)
+}
+
+/// Memory of a client's.
+struct Shared {
+    base: NonNull<u8>,
+    length: usize,
+}
+
+impl Shared {
+    fn open(name: &CStr) -> io::Result<Self> {
+        let access = FILE_MAP_READ | FILE_MAP_WRITE;
+        // SAFETY: the name ends with a zero.
+        let mapping = unsafe { OpenFileMappingA(access, 0, name.as_ptr().cast()) };
+        if mapping.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the system has just given it to us.
+        let mapping = unsafe { OwnedHandle::from_raw_handle(mapping) };
+        if security::owner(mapping.as_handle())? != Whose::Ours {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        // SAFETY: the whole of it, at an address of the system's choice.
+        let view = unsafe { MapViewOfFile(mapping.as_raw_handle(), access, 0, 0, 0) };
+        let base = NonNull::new(view.Value.cast::<u8>()).ok_or_else(io::Error::last_os_error)?;
+        let mut shared = Self { base, length: 0 };
+        let mut info = MaybeUninit::<MEMORY_BASIC_INFORMATION>::zeroed();
+        let room = size_of::<MEMORY_BASIC_INFORMATION>();
+        // SAFETY: the structure is as long as it says.
+        if unsafe { VirtualQuery(base.as_ptr().cast(), info.as_mut_ptr(), room) } == 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: it has been filled, and zeros are valid for it as well.
+        shared.length = unsafe { info.assume_init() }.RegionSize;
+        Ok(shared)
+    }
+
+    /// A copy of the whole message: its sender may change it at any time.
+    fn message(&self) -> io::Result<Zeroizing<Vec<u8>>> {
+        let head = self.bytes(LEN_BYTES)?;
+        let length = head.first_chunk::<LEN_BYTES>().map(|bytes| u32::from_be_bytes(*bytes));
+        let length = length.and_then(|length| usize::try_from(length).ok());
+        let length =
+            length.filter(|length| (1..=MAX_LEN).contains(length)).ok_or(io::ErrorKind::InvalidData)?;
+        let mut message = self.bytes(LEN_BYTES + length)?;
+        message[..LEN_BYTES].copy_from_slice(&head);
+        Ok(message)
+    }
+
+    fn bytes(&self, length: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+        if length > self.length {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut copy = Zeroizing::new(vec![0; length]);
+        // SAFETY: as many bytes are mapped, and the copy has as many. The sender may write meanwhile: what comes of it is
+        // looked at only in the copy.
+        unsafe { self.base.as_ptr().copy_to_nonoverlapping(copy.as_mut_ptr(), length) };
+        Ok(copy)
+    }
+
+    fn put(&self, answer: &[u8]) -> io::Result<()> {
+        if answer.len() > self.length {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        // SAFETY: as many bytes are mapped.
+        unsafe { self.base.as_ptr().copy_from_nonoverlapping(answer.as_ptr(), answer.len()) };
+        Ok(())
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let view = MEMORY_MAPPED_VIEW_ADDRESS { Value: self.base.as_ptr().cast() };
+        // SAFETY: mapped by `open`, and nobody looks at it any more.
+        unsafe { UnmapViewOfFile(view) };
+    }
+}
+
+/// Has the agent answer, as it answers a client of a pipe.
+fn answer(request: &[u8]) -> io::Result<Vec<u8>> {
+    let (runtime, arrivals) = SERVED.get().ok_or(io::ErrorKind::NotConnected)?;
+    runtime.block_on(async {
+        let (mut ours, its) = duplex(LEN_BYTES + MAX_LEN);
+        let arrival = Ok((Accepted::Window(its), Ok(Peer::ours(None))));
+        arrivals.send(arrival).await.map_err(|_| io::ErrorKind::NotConnected)?;
+        ours.write_all(request).await?;
+        let length = ours.read_u32().await?;
+        let mut answer = length.to_be_bytes().to_vec();
+        let length = usize::try_from(length).map_err(io::Error::other)?;
+        answer.resize(LEN_BYTES + length.min(MAX_LEN), 0);
+        ours.read_exact(&mut answer[LEN_BYTES..]).await?;
+        Ok(answer)
+    })
+}
