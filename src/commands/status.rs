@@ -74,10 +74,7 @@ fn table(status: &Status) -> String {
     if let Some(failure) = &status.asking.last_failure {
         row("not confirmed", failure);
     }
-    if !status.ways.is_empty() {
-        text.push_str("also for\n");
-        status.ways.iter().for_each(|way| text.push_str(&describe_way(way)));
-    }
+    text.push_str(&describe_ways(&status.ways));
     if !status.locked {
         let _ = writeln!(text, "keys: {}", status.keys.len());
         let can_ask = status.asking.place.is_some();
@@ -93,6 +90,7 @@ fn table(status: &Status) -> String {
 }
 
 /// `1 key`, `2 keys`.
+#[cfg(unix)]
 pub(super) fn count_keys(keys: usize) -> String {
     format!("{keys} {}", if keys == 1 { "key" } else { "keys" })
 }
@@ -128,6 +126,12 @@ fn describe_key(key: &KeyStatus, can_ask: bool) -> String {
         });
     }
     line + "\n"
+}
+
+/// Whose clients else find the agent, and whose do not.
+fn describe_ways(ways: &[Way]) -> String {
+    let head = if ways.is_empty() { "" } else { "also for\n" };
+    ways.iter().map(describe_way).fold(head.to_owned(), |text, line| text + &line)
 }
 
 fn describe_way(way: &Way) -> String {

@@ -9,6 +9,7 @@ pub(super) struct Client<'c> {
     /// Who it was when it connected.
     pub(super) peer: Peer,
     /// What its message takes of memory, about.
+    #[cfg_attr(windows, allow(dead_code))] // what waits for tokens counts
     pub(super) weight: usize,
     stream: &'c Accepted,
 }

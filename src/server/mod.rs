@@ -122,6 +122,7 @@ struct Shared {
     /// One signature at a time with keys that keep a core for long.
     huge: Semaphore,
     /// Requests to FIDO tokens.
+    #[cfg_attr(windows, allow(dead_code))]
     turns: sk::Turns,
     /// One password hashed for a new lock at a time: the others come too late.
     locking: Semaphore,
@@ -281,6 +282,7 @@ enum Ending {
     /// The end of the process, by a signal or by what else ends it.
     Stop(Option<Signal>),
     /// Another program.
+    #[cfg_attr(windows, allow(dead_code))]
     Restart(restart::Candidate),
 }
 

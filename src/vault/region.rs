@@ -31,6 +31,7 @@ const LEAST_SLOTS: usize = 2;
 const UNLOCKED_SLOTS: usize = 4;
 
 /// The least locked memory that is of use, in bytes.
+#[cfg(unix)]
 pub(crate) const LEAST_LOCKED: usize = KEY_PAGE + LEAST_SLOTS * SLOT_LEN;
 
 /// One slot in so many, and at least one, is for keys in use alone: messages that peers leave half sent must not

@@ -49,7 +49,7 @@ fn installed() -> Result<Option<String>, Error> {
 }
 
 /// There is no such value.
-const NOT_FOUND: i32 = 0x8007_0002_u32.cast_signed();
+const NOT_FOUND: i32 = -0x7ff8_fffe;
 
 fn failed(doing: &str, error: io::Error) -> Error {
     Error::io(format!("{doing} the registry"), error)

@@ -90,7 +90,7 @@ impl InstanceLock {
 }
 
 fn is_held(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(ERROR_SHARING_VIOLATION.cast_signed())
+    super::has_number(error, ERROR_SHARING_VIOLATION)
 }
 
 impl Holder {

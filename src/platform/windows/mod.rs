@@ -40,3 +40,13 @@ pub fn is_wine() -> bool {
     // SAFETY: a module of this process, and a name that ends with a zero.
     unsafe { GetProcAddress(system, c"wine_get_version".as_ptr().cast()) }.is_some()
 }
+
+/// Whether an error is the system's of this number.
+pub(crate) fn has_number(error: &std::io::Error, number: u32) -> bool {
+    error.raw_os_error().is_some_and(|raw| u32::try_from(raw) == Ok(number))
+}
+
+/// The system's error of this number.
+fn numbered(number: u32) -> std::io::Error {
+    i32::try_from(number).map_or_else(std::io::Error::other, std::io::Error::from_raw_os_error)
+}

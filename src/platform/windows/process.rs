@@ -173,7 +173,7 @@ fn start(arguments: &[String], environment: &[u16]) -> Result<Report, Error> {
     // A terminal may end all that was started in it: not everyone lets go.
     let create = |flags| create(&program, &line, environment, flags);
     let process = create(alone | CREATE_BREAKAWAY_FROM_JOB).or_else(|error| {
-        let kept = error.raw_os_error() == Some(ERROR_ACCESS_DENIED.cast_signed());
+        let kept = super::has_number(&error, ERROR_ACCESS_DENIED);
         if kept { create(alone) } else { Err(error) }
     });
     Ok(Report { pipe, process: process.map_err(failed)? })

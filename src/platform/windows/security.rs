@@ -158,7 +158,7 @@ pub(super) fn owner(object: BorrowedHandle<'_>) -> io::Result<Whose> {
         )
     };
     if refused != 0 {
-        return Err(io::Error::from_raw_os_error(refused.cast_signed()));
+        return Err(super::numbered(refused));
     }
     let owner = if sid.is_null() { Ok(String::new()) } else { text_of(sid) };
     // SAFETY: made for us by LocalAlloc, and nobody uses it or the identifier in it any more.
@@ -187,7 +187,7 @@ pub fn described(object: BorrowedHandle<'_>) -> io::Result<String> {
         )
     };
     if refused != 0 {
-        return Err(io::Error::from_raw_os_error(refused.cast_signed()));
+        return Err(super::numbered(refused));
     }
     let mut text: *mut u16 = null_mut();
     // SAFETY: the descriptor was just made, and the pointer is to a live local.

@@ -22,6 +22,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 use windows_sys::Win32::System::IO::{CancelIoEx, GetOverlappedResult, OVERLAPPED};
 use windows_sys::Win32::System::Threading::{CreateEventW, INFINITE, WaitForSingleObject};
 
+use super::has_number;
 use super::socket::Timed;
 
 /// Between two attempts to get an instance, where all of them have clients.
@@ -50,7 +51,7 @@ impl Stream {
         let pipe = loop {
             match options.open(path) {
                 Ok(pipe) => break pipe,
-                Err(error) if error.raw_os_error() != Some(ERROR_PIPE_BUSY.cast_signed()) => {
+                Err(error) if !has_number(&error, ERROR_PIPE_BUSY) => {
                     return Err(error);
                 }
                 Err(_) if Instant::now() >= end => return Err(io::ErrorKind::WouldBlock.into()),
@@ -78,7 +79,7 @@ impl Stream {
         let work = &raw mut work;
         if begin(pipe, work) == 0 {
             let error = io::Error::last_os_error();
-            if error.raw_os_error() != Some(ERROR_IO_PENDING.cast_signed()) {
+            if !has_number(&error, ERROR_IO_PENDING) {
                 return Err(error);
             }
         }
@@ -95,9 +96,10 @@ impl Stream {
             return usize::try_from(bytes).map_err(io::Error::other);
         }
         let error = io::Error::last_os_error();
-        match error.raw_os_error().map(i32::cast_unsigned) {
-            Some(ERROR_OPERATION_ABORTED) => Err(io::ErrorKind::TimedOut.into()),
-            _ => Err(error),
+        if has_number(&error, ERROR_OPERATION_ABORTED) {
+            Err(io::ErrorKind::TimedOut.into())
+        } else {
+            Err(error)
         }
     }
 }

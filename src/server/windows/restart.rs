@@ -28,7 +28,7 @@ pub(super) struct Closing;
 impl Closing {
     /// Connections end with their clients alone.
     pub(super) async fn wait(&mut self) {
-        pending().await
+        pending::<()>().await;
     }
 
     /// What has arrived at the connection.
@@ -57,12 +57,7 @@ impl Restart {
 
     /// Never.
     pub(super) async fn has_begun(&self) {
-        pending().await
-    }
-
-    /// Never.
-    pub(super) async fn candidate(&self) -> Candidate {
-        pending().await
+        pending::<()>().await;
     }
 
     /// None.
@@ -92,5 +87,5 @@ pub(super) fn execute(_: &Shared, candidate: &Candidate) {
 
 /// Never asked for.
 pub(super) async fn drain(_: &Shared) {
-    pending().await
+    pending::<()>().await;
 }

@@ -11,7 +11,7 @@ pub(super) const KEYS: &str = "FIDO keys";
 
 /// Nobody waits for a token.
 #[derive(Default)]
-pub(super) struct Turns;
+pub(super) struct Turns(());
 
 /// Never asked for: no such key is held.
 ///

@@ -50,5 +50,11 @@ impl Sockets {
     }
 }
 
-/// Has nothing to remove.
+/// Has nothing to remove, but says so when the end is near.
 pub(super) struct Files<'a>(pub(super) &'a Sockets);
+
+impl Drop for Files<'_> {
+    fn drop(&mut self) {
+        tracing::debug!(socket = %self.0.agent.path.display(), "no longer served");
+    }
+}
