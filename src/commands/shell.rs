@@ -58,7 +58,7 @@ impl Shell {
     }
 
     /// What is printed where nothing is to be set. Only those forms that something parses need any text for it.
-    #[cfg(unix)]
+    #[cfg(any(unix, test))]
     pub(super) fn nothing(self) -> String {
         self.setting(std::iter::empty())
     }

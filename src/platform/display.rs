@@ -203,5 +203,5 @@ fn usual(places: &[&str], programs: &Programs) -> Result<PathBuf, String> {
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

@@ -50,6 +50,12 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// Of our user.
+    #[cfg(test)]
+    pub(crate) fn ours(pid: Option<i32>) -> Self {
+        Self { uid: geteuid().as_raw(), pid }
+    }
+
     /// Whether it runs as our effective user.
     #[must_use]
     pub fn is_ours(self) -> bool {

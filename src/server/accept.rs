@@ -169,5 +169,5 @@ impl Drop for Connection {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 pub(super) mod tests;

@@ -20,7 +20,7 @@ pub(super) async fn answer(
     session: &mut Session,
     message: SecretBuf,
 ) -> Reply {
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     super::accept::tests::may_panic(shared, &message);
     let request = match Request::decode(&message) {
         Ok(request) => request,

@@ -228,5 +228,5 @@ async fn put_secret(shared: &Shared, begun: &Begun<'_>, text: &str) -> Result<Se
     Err(Unanswered::NoWay(places.missing))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     fn peer(pid: i32) -> Peer {
-        Peer { uid: 0, pid: Some(pid) }
+        Peer::ours(Some(pid))
     }
 
     /// Which of these is told to leave, where one more of the process comes and waits for so long.

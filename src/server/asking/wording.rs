@@ -177,6 +177,7 @@ mod tests {
         assert_eq!(quoted(b"a  b", 10), "a \\u{20}b");
     }
 
+    #[cfg(unix)]
     #[test]
     fn this_program_is_named() {
         let pid = i32::try_from(std::process::id()).unwrap();
