@@ -1,0 +1,122 @@
+//! `start`, `stop`, `status`: one agent, in the background, with nothing of its starter's.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use crate::rig::{Client, Place, said, until};
+
+/// An agent in the background that a test has started is ended with it.
+struct Background(Place);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.0.run(&["stop"]);
+    }
+}
+
+#[test]
+fn every_shell_is_shown_the_pipe() {
+    let place = Background(Place::own());
+    let pipe = place.0.pipe().display();
+    for (shell, line) in [
+        ("powershell", format!("$env:SSH_AUTH_SOCK = '{pipe}';\n")),
+        ("cmd", format!("set \"SSH_AUTH_SOCK={pipe}\"\n")),
+        ("env", format!("SSH_AUTH_SOCK={pipe}\n")),
+    ] {
+        let (status, output, error) = place.0.run(&["start", "--shell", shell]);
+        assert_eq!((status, output, &*error), (0, line, ""), "{shell}");
+    }
+    // A pipe of the test's own has no file beside it, so Git's shell is shown the pipe, with what it would act on hidden.
+    let (status, output, _) = place.0.run(&["start", "--shell", "sh"]);
+    assert_eq!(status, 0);
+    assert!(output.starts_with("SSH_AUTH_SOCK=\"$(printf '") && output.contains("\\134\\134.\\134pipe"), "{output}");
+    assert_eq!(Client::open(place.0.pipe()).keys(), 0);
+}
+
+/// `eval "$(myagent start)"` waits for the end of whoever has its pipe.
+#[test]
+fn the_agent_keeps_nothing_of_its_starters() {
+    let place = Background(Place::own());
+    let mut start = place.0.myagent(&["start", "--shell", "env"]);
+    let mut starter = start.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut all = String::new();
+    starter.stdout.take().unwrap().read_to_string(&mut all).unwrap();
+    starter.stderr.take().unwrap().read_to_string(&mut all).unwrap();
+    assert!(starter.wait().unwrap().success(), "{all}");
+    assert_eq!(Client::open(place.0.pipe()).keys(), 0);
+}
+
+#[test]
+fn twenty_starts_at_once_start_one() {
+    let place = Background(Place::own());
+    let starts: Vec<_> = (0..20)
+        .map(|_| {
+            let mut start = place.0.myagent(&["start", "--shell", "env"]);
+            start.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let all: Vec<_> = starts.into_iter().map(|start| said(start.wait_with_output().unwrap())).collect();
+    assert!(all.iter().all(|one| *one == all[0] && one.0 == 0), "{all:?}");
+    let pid = place.0.status()["pid"].clone();
+    assert_eq!(place.0.run(&["start", "--shell", "env"]).0, 0);
+    assert_eq!(place.0.status()["pid"], pid);
+}
+
+#[test]
+fn stop_ends_it_and_leaves_no_process() {
+    let place = Background(Place::own());
+    assert_eq!(place.0.run(&["start"]).0, 0);
+    let pid = u32::try_from(place.0.status()["pid"].as_u64().unwrap()).unwrap();
+    assert!(myagent::platform::process::exists(pid));
+    assert_eq!(place.0.run(&["stop"]).0, 0);
+    until(|| (!myagent::platform::process::exists(pid)).then_some(()));
+    let (status, output, _) = place.0.run(&["status", "--json"]);
+    assert_eq!((status, &*output), (1, "{\"running\":false}\n"));
+    let (status, _, error) = place.0.run(&["stop"]);
+    assert_eq!(status, 1);
+    assert!(error.contains("no agent is running"), "{error}");
+}
+
+#[test]
+fn a_start_that_fails_says_why() {
+    let place = Place::own();
+    // A file where the directory should be.
+    std::fs::write(place.profile.path().join("myagent"), "").unwrap();
+    let (status, output, error) = place.run(&["start"]);
+    assert_eq!((status, &*output), (1, ""));
+    assert!(error.contains("cannot make"), "{error}");
+    let wrong = Place { pipe: Some("C:\\not-a-pipe".into()), ..Place::own() };
+    let (status, _, error) = wrong.run(&["start"]);
+    assert_eq!(status, 1);
+    assert!(error.contains("must be the path of a pipe"), "{error}");
+}
+
+#[test]
+fn a_command_has_an_agent_of_its_own() {
+    let place = Place::own();
+    let myagent = env!("CARGO_BIN_EXE_myagent");
+    let (status, output, error) = place.run(&["start", "--", myagent, "status", "--json"]);
+    assert_eq!(status, 0, "{error}");
+    let own: serde_json::Value = serde_json::from_str(&output).unwrap();
+    let socket = own["socket"].as_str().unwrap().to_owned();
+    assert!(socket.contains("myagent.own."), "{socket}");
+    let pid = u32::try_from(own["pid"].as_u64().unwrap()).unwrap();
+    until(|| (!myagent::platform::process::exists(pid)).then_some(()));
+    let left = place.profile.path().join("myagent");
+    assert_eq!(std::fs::read_dir(left).unwrap().count(), 0, "files are left");
+    assert_eq!(place.run(&["start", "--", myagent, "status"]).0, 0);
+    assert_eq!(place.run(&["start", "--", "no-such-program"]).0, 127);
+    assert_eq!(place.run(&["start", "--", myagent, "stop", "--nonsense"]).0, 2, "the command's own status");
+}
+
+#[test]
+fn its_process_is_closed() {
+    let place = Background(Place::own());
+    place.0.run(&["start"]);
+    let status = place.0.status();
+    let measures = status["measures"].as_array().unwrap();
+    let named = |name: &str| measures.iter().find(|measure| measure["name"] == name).unwrap()["state"].clone();
+    for measure in ["closed process", "no crash dumps", "no foreign code", "secret memory", "forwarded peers"] {
+        assert_eq!(named(measure), "on", "{measures:?}");
+    }
+}
