@@ -116,10 +116,10 @@ pub enum Command {
     /// Hand the running agent's keys over to the program that now lies where it was started from
     #[cfg(unix)]
     Restart,
-    /// Pass standard input and output on to this system's agent, as the agent's place in WSL has it done
+    /// Pass standard input and output on to this system's agent: what a relay in WSL runs
     ///
-    /// One connection to the running agent, until standard input ends. In WSL `myagent start` listens where an agent
-    /// would, and runs `myagent.exe relay` for each client there.
+    /// It is one connection to the running agent, until standard input ends. In WSL `myagent start` listens where an
+    /// agent would, and runs `myagent.exe relay` for each client.
     Relay(Relay),
     /// Succeed where no agent of this user and host is there: for the socket unit, which would unlink its socket
     #[cfg(unix)]

@@ -83,12 +83,20 @@ fn pass_messages(
     mut agent: impl Read + Write,
 ) -> io::Result<()> {
     while let Some(request) = read(vault, &mut input)? {
-        agent.write_all(&request)?;
+        agent.write_all(&request).map_err(|error| if is_gone(&error) { gone() } else { error })?;
         drop(request);
-        let answer = read(vault, &mut agent)?.ok_or_else(|| io::Error::other(FrameError::Ended))?;
+        let answer = read(vault, &mut agent)?.ok_or_else(gone)?;
         output.write_all(&answer)?;
     }
     Ok(())
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the agent has closed the connection")
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 /// One message with its length; none where there is an end instead.
@@ -183,7 +191,7 @@ mod tests {
         assert_eq!((result.is_err(), sent, got), (true, whole.clone(), answer.clone()));
         let (result, _, got) = passed(&whole, &answer[..6]);
         assert_eq!((result.is_err(), got.is_empty()), (true, true));
-        assert!(passed(&whole, b"").0.unwrap_err().contains("ended"));
+        assert!(passed(&whole, b"").0.unwrap_err().contains("closed"));
     }
 
     #[test]

@@ -11,7 +11,8 @@ use tokio::time::timeout;
 use super::Relay;
 use super::child::Child;
 use crate::control::{MAX_REQUEST, Op, Relay as Description, Reply};
-use crate::platform::socket::{Accepted, Incoming};
+use crate::platform::socket::{Accepted, Incoming, Peer};
+use crate::server::Client;
 use crate::server::accept::{self, MOST_CONTROL};
 use crate::server::control::{PATIENCE, wanted};
 
@@ -23,18 +24,18 @@ pub(super) async fn serve(relay: Arc<Relay>, incoming: Incoming) {
     let places = Arc::new(Semaphore::new(MOST_CONTROL));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let (stream, _) = accept::next(&incoming).await;
+        let (stream, peer) = accept::next(&incoming).await;
         let relay = Arc::clone(&relay);
         tokio::spawn(async move {
             let _place = place;
-            relay.command(stream).await;
+            relay.command(stream, peer).await;
         });
     }
 }
 
 impl Relay {
     /// One command of ours: a line each way.
-    async fn command(&self, stream: Accepted) {
+    async fn command(&self, stream: Accepted, peer: Peer) {
         let mut stream = BufReader::new(stream);
         let mut line = Vec::new();
         let mut limited = (&mut stream).take(MAX_REQUEST as u64);
@@ -42,7 +43,13 @@ impl Relay {
         if line.last() != Some(&b'\n') {
             return;
         }
-        let reply = self.reply(&line).await;
+        let client = Client::new(peer, stream.get_ref(), line.len());
+        let reply = tokio::select! {
+            biased;
+            reply = self.reply(&line) => reply,
+            // Those that wait for Windows in vain must not keep a stop waiting.
+            () = client.gone() => return,
+        };
         let Ok(mut bytes) = serde_json::to_vec(&reply) else { return };
         bytes.push(b'\n');
         let _ = timeout(PATIENCE, stream.get_mut().write_all(&bytes)).await;
