@@ -112,10 +112,13 @@ fn a_request_is_passed_on_though_its_client_hangs_up() {
     let world = World::new();
     world.start();
     let key = Key::generate(&world.linux, "key", &["ed25519"]);
+    // Windows takes its time, and the message is more than a pipe holds.
+    world.relays("sleep 0.5");
+    let comment = "left behind ".repeat(20_000);
     let mut conn = world.conn();
-    conn.send(&wire::add(&key.private, b"left behind"));
+    conn.send(&wire::add(&key.private, comment.as_bytes()));
     drop(conn);
-    crate::support::wait_until("the key is there", || at_windows(&world).comments() == ["left behind"]);
+    crate::support::wait_until("the key is there", || at_windows(&world).comments() == [comment.as_str()]);
 }
 
 #[test]

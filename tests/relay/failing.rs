@@ -96,6 +96,23 @@ fn a_child_that_ends_in_the_middle_of_an_answer_closes_its_connection_alone() {
     clients_are_closed(r"printf '\000\000'; exit 0", "ended");
 }
 
+/// Also one that asks for nothing at the moment: its session in Windows is gone, and no new one is passed off as that.
+#[test]
+fn a_child_that_ends_closes_its_idle_connection() {
+    let world = World::new();
+    world.start();
+    let mut conns = [world.conn(), world.conn()];
+    for conn in &mut conns {
+        assert_eq!(conn.comments(), [""; 0]);
+    }
+    let child = world.calls().into_iter().rfind(|(_, arguments)| arguments == "relay").unwrap().0;
+    let pid = nix::unistd::Pid::from_raw(child.try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    assert_eq!(conns[1].recv(), None);
+    wait_until("the log says so", || world.log().contains("no way to Windows' agent any more"));
+    assert_eq!(conns[0].comments(), [""; 0]);
+}
+
 /// What it says reaches the log as one harmless line.
 #[test]
 fn what_a_child_says_is_bounded_and_harmless() {
