@@ -82,7 +82,8 @@ fn whoever_asks_for_an_agent_of_this_linux_gets_that() {
     let (status, out, _) = run(&mut world.myagent(&["start", "--", "ssh-add", "-l"]));
     assert_eq!((status, out.as_str()), (1, "The agent has no identities.\n"));
     assert_eq!(world.calls(), []);
-    let mut foreground = world.myagent(&["start", "--foreground"]).stdout(Stdio::null()).spawn().unwrap();
+    let mut foreground =
+        world.myagent(&["start", "--foreground", "--log", "off"]).stdout(Stdio::null()).spawn().unwrap();
     wait_until("it answers", || run(&mut world.myagent(&["status"])).0 == 0);
     is_of_linux(&world, "--foreground");
     assert!(foreground.wait().unwrap().success());
