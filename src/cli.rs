@@ -25,7 +25,11 @@ pub const SECTIONS: [(&str, &str); 4] = [
 a process: with lingering (loginctl enable-linger), or where KillUserProcesses=yes ends what a login
 session leaves behind. Without that unit, where both are so: in a unit made for the purpose. Else as a
 process in the background. Where nothing outlives your last logout, start says so once, on a terminal,
-with the cure.",
+with the cure.
+
+In WSL, where myagent.exe is on the PATH and neither --daemon nor --service is given: myagent.exe start has
+Windows' agent run, and a process in the background passes on to it what comes in at the usual place. That
+relay holds no keys; stop ends it, and not the agent of Windows.",
     ),
     (
         "Exit status",
@@ -112,6 +116,11 @@ pub enum Command {
     /// Hand the running agent's keys over to the program that now lies where it was started from
     #[cfg(unix)]
     Restart,
+    /// Pass standard input and output on to this system's agent: what a relay in WSL runs
+    ///
+    /// It is one connection to the running agent, until standard input ends. In WSL `myagent start` listens where an
+    /// agent would, and runs `myagent.exe relay` for each client.
+    Relay(Relay),
     /// Succeed where no agent of this user and host is there: for the socket unit, which would unlink its socket
     #[cfg(unix)]
     Guard,
@@ -204,6 +213,14 @@ pub struct Dialog {
     pub text: String,
 }
 
+/// The options of `myagent relay`.
+#[derive(Debug, clap::Args)]
+pub struct Relay {
+    /// Pass on one line to the control socket, and its answer
+    #[arg(long)]
+    pub control: bool,
+}
+
 /// The options of `myagent resume`, which only an agent runs.
 #[cfg(unix)]
 #[derive(Debug, clap::Args)]
@@ -235,7 +252,7 @@ pub struct Start {
     #[cfg(unix)]
     #[arg(long, conflicts_with_all = ["daemon", "foreground"])]
     pub service: bool,
-    /// Have a new agent run as a process in the background, never as a service
+    /// Have a new agent run as a process in the background, never as a service, nor in WSL as a relay to Windows
     #[cfg(unix)]
     #[arg(long, conflicts_with = "foreground")]
     pub daemon: bool,

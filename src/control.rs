@@ -164,6 +164,22 @@ pub struct Status {
     /// Ways beside the socket, where the system has such.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ways: Vec<Way>,
+    /// What was asked, where that is not the agent itself: all of the above is another system's then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<Relay>,
+}
+
+/// A process of this system that answers in the place of Windows' agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relay {
+    /// The relay's process.
+    pub pid: u32,
+    /// The path of its socket.
+    pub socket: String,
+    /// Its log file, where there is one.
+    pub log: Option<String>,
+    /// The program of Windows that it asks.
+    pub program: String,
 }
 
 /// One key, as `ssh-add -l` would name it.
@@ -256,18 +272,25 @@ impl Connection {
 
     /// One request, one reply. A reply of [`Reply::Refused`] becomes [`Error::Refused`].
     pub fn ask(&mut self, op: Op) -> Result<Reply, Error> {
-        let lost = |e: io::Error| Error::io("talk to the agent's control socket", e);
-        let line = line(op).map_err(lost)?;
-        self.stream.get_mut().write_all(&line).map_err(lost)?;
+        let answer = self.pass_on(&line(op).map_err(lost)?)?;
+        match serde_json::from_slice(&answer).map_err(|e| lost(e.into()))? {
+            Reply::Refused { reason } => Err(Error::Refused(reason)),
+            reply => Ok(reply),
+        }
+    }
+
+    /// One request and one reply as they are, each a whole line.
+    ///
+    /// # Errors
+    /// [`Error::Io`], also where the reply is not a whole line.
+    pub fn pass_on(&mut self, line: &[u8]) -> Result<Vec<u8>, Error> {
+        self.stream.get_mut().write_all(line).map_err(lost)?;
         let mut answer = Vec::new();
         (&mut self.stream).take(MAX_REPLY).read_until(b'\n', &mut answer).map_err(lost)?;
         if answer.last() != Some(&b'\n') {
             return Err(lost(io::ErrorKind::UnexpectedEof.into()));
         }
-        match serde_json::from_slice(&answer).map_err(|e| lost(e.into()))? {
-            Reply::Refused { reason } => Err(Error::Refused(reason)),
-            reply => Ok(reply),
-        }
+        Ok(answer)
     }
 
     /// Waits until the agent closes its end, which it does when its sockets are gone. False after `limit`.
@@ -294,6 +317,10 @@ pub fn tell(control_path: &Path, op: Op) {
         stream.write_all(&line(op)?)
     };
     let _ = told();
+}
+
+fn lost(error: io::Error) -> Error {
+    Error::io("talk to the agent's control socket", error)
 }
 
 fn line(op: Op) -> io::Result<Vec<u8>> {

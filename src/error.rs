@@ -195,6 +195,12 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// In WSL: the agent of Windows cannot be had.
+    #[error("the agent of Windows cannot be used from here: {reason}")]
+    NoWindowsAgent {
+        /// Why not.
+        reason: String,
+    },
     /// The command of `start -- COMMAND` could not be executed.
     #[error("cannot run {command:?}: {source}")]
     Unrunnable {
@@ -244,6 +250,9 @@ impl Error {
                 "set MYAGENT_SOCK to a path in a directory of your own with mode 0700, which nobody else can rename"
             }
             Self::NoService { .. } => "start it in the background instead: myagent start --daemon",
+            Self::NoWindowsAgent { .. } => {
+                "see what it says: myagent.exe start; or have an agent of this Linux: myagent start --daemon"
+            }
             Self::Unconfirmed { command } => {
                 return Some(format!(
                     "look at the plan: myagent {command} --dry-run, and then: myagent {command} --yes"

@@ -22,6 +22,7 @@ mod own;
 mod probe;
 #[cfg(unix)]
 mod register;
+mod relay;
 #[cfg(unix)]
 mod restart;
 #[cfg(target_os = "linux")]
@@ -40,6 +41,8 @@ mod status;
 mod stop;
 #[cfg(unix)]
 mod way;
+#[cfg(target_os = "linux")]
+mod wsl;
 
 use crate::cli::{self, Cli, Command};
 use crate::error::{Error, STATUS_FAILED, STATUS_OK, STATUS_USAGE};
@@ -93,6 +96,7 @@ fn run(command: Command) -> Result<u8, Error> {
         Command::Answer(options) => answer::run(&options).map(|()| STATUS_OK),
         #[cfg(unix)]
         Command::Restart => restart::run().map(|()| STATUS_OK),
+        Command::Relay(options) => relay::run(&options).map(|()| STATUS_OK),
         #[cfg(unix)]
         Command::Guard => guard::run().map(|()| STATUS_OK),
         #[cfg(unix)]

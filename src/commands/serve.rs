@@ -22,6 +22,7 @@ use crate::{logging, platform};
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long an activated service waits for the lock: an agent that is just ending holds it a moment longer.
@@ -45,12 +46,14 @@ pub(super) struct Birth {
     pub(super) program: Program,
     /// What it ends with, where it is the agent of one command.
     pub(super) own: Option<Own>,
+    /// In WSL: the program that reaches the agent of Windows, where this is to be a relay to that.
+    pub(super) windows: Option<PathBuf>,
 }
 
 impl Birth {
     /// The server's part of it, the agent's, and the directory that goes with the agent.
     fn split(self, mode: Mode, measures: Vec<Measure>) -> (Config, Options, Option<OwnDirectory>) {
-        let Self { places, lock, level, secret_memory, options, program, own } = self;
+        let Self { places, lock, level, secret_memory, options, program, own, windows: _ } = self;
         let (ends_with, directory) = own.map(Own::split).unzip();
         let level = level.into();
         let lock = Some(lock);
@@ -127,13 +130,18 @@ pub(super) fn daemon(mut birth: Birth, reporter: Reporter) {
         birth.places.log = Some(path);
         flush
     });
+    let windows = birth.windows.take();
     let (config, options, directory) = birth.split(Mode::Daemon, measures);
     let mut reporter = Some(reporter);
     let ready = || {
         // It is found again without its starter.
         let _ = reporter.take().map(Reporter::ready);
     };
-    let served = server::run(config, options, None, ready);
+    let served = match windows {
+        #[cfg(target_os = "linux")]
+        Some(program) => server::relay(config, program, ready),
+        _ => server::run(config, options, None, ready).map(drop),
+    };
     if let Err(error) = &served {
         tracing::error!("{error}");
     }

@@ -101,20 +101,23 @@ fn is_held(candidates: &[Candidate]) -> bool {
 
 /// The command line of the agent itself. What the environment says here is not in the manager's.
 fn passed_on(options: &Start) -> Result<Vec<String>, Error> {
-    let name = |value: Option<clap::builder::PossibleValue>| value.map(|value| value.get_name().to_owned());
-    let mut arguments: Vec<String> = ["start", "--foreground"].map(str::to_owned).into();
-    let level = name(Level::choose(options.log)?.to_possible_value());
-    let memory = options.secret_memory.and_then(|kind| name(kind.to_possible_value()));
+    let level = Level::choose(options.log)?;
     // The manager would put a variable in the place of a dollar sign.
-    let providers = options.providers.as_ref().map(|patterns| patterns.replace('$', "$$"));
-    for (option, value) in [("--log", level), ("--secret-memory", memory), ("--providers", providers)] {
-        arguments.extend(value.map(|value| format!("{option}={value}")));
-    }
-    for (option, given) in [
+    let own = agents_own(options, Some(level)).into_iter().map(|argument| argument.replace('$', "$$"));
+    Ok(["start", "--foreground"].into_iter().map(str::to_owned).chain(own).collect())
+}
+
+/// The options that are a new agent's, and not those of the way in which it is started.
+pub(super) fn agents_own(options: &Start, level: Option<Level>) -> Vec<String> {
+    let name = |value: Option<clap::builder::PossibleValue>| value.map(|value| value.get_name().to_owned());
+    let level = level.and_then(|level| name(level.to_possible_value()));
+    let memory = options.secret_memory.and_then(|kind| name(kind.to_possible_value()));
+    let valued = [("--log", level), ("--secret-memory", memory), ("--providers", options.providers.clone())];
+    let flags = [
         ("--trust-own-binary", options.trust_own_binary),
         ("--allow-remote-admin", options.allow_remote_admin),
-    ] {
-        arguments.extend(given.then(|| option.to_owned()));
-    }
-    Ok(arguments)
+    ];
+    let valued = valued.into_iter().filter_map(|(option, value)| Some(format!("{option}={}", value?)));
+    let flags = flags.into_iter().filter(|(_, given)| *given).map(|(option, _)| option.to_owned());
+    valued.chain(flags).collect()
 }

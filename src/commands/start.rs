@@ -73,6 +73,11 @@ pub(super) fn run(options: &Start) -> Result<(), Error> {
 
 /// Has an agent started in the way that is right here, or that was asked for.
 fn start(options: &Start, candidates: &[Candidate], environment: &Environment) -> Result<Started, Error> {
+    // What it holds is Windows', and so is what becomes of it after a logout.
+    #[cfg(target_os = "linux")]
+    if let Some(program) = super::wsl::windows_agent(options)? {
+        return background(options, candidates, Some(program));
+    }
     let forced = match (options.service, options.daemon) {
         (true, _) => Some(Forced::Service),
         (_, true) => Some(Forced::Daemon),
@@ -95,7 +100,7 @@ fn start(options: &Start, candidates: &[Candidate], environment: &Environment) -
         Some(socket) => Started::Answers(socket, None),
         None => {
             way = Way::Daemon;
-            background(options, candidates)?
+            background(options, candidates, None)?
         }
     };
     // From a terminal of a graphical session it ends with that, whatever logind does.
@@ -110,11 +115,11 @@ fn start(options: &Start, candidates: &[Candidate], environment: &Environment) -
     Ok(started)
 }
 
-/// Forks the agent, unless somebody else was quicker.
-fn background(options: &Start, candidates: &[Candidate]) -> Result<Started, Error> {
+/// Forks the agent, or a relay to the one that a program of Windows reaches, unless somebody else was quicker.
+fn background(options: &Start, candidates: &[Candidate], windows: Option<PathBuf>) -> Result<Started, Error> {
     let birth = match settle(candidates)? {
         Settled::Agent(socket) => return Ok(Started::Answers(socket, None)),
-        Settled::Ours(places, lock) => birth(options, places, lock)?,
+        Settled::Ours(places, lock) => Birth { windows, ..birth(options, places, lock)? },
     };
     match process::daemonize()? {
         Side::Starter(report) => {
@@ -135,7 +140,7 @@ pub(super) fn birth(options: &Start, places: Places, lock: InstanceLock) -> Resu
         .map_err(|error| Error::io("find this program's own file", error))?;
     let (level, secret_memory) = (Level::choose(options.log)?, wish(options.secret_memory));
     let options = decided(options);
-    Ok(Birth { places, lock, level, secret_memory, options, program, own: None })
+    Ok(Birth { places, lock, level, secret_memory, options, program, own: None, windows: None })
 }
 
 /// What the command line decides of every request.

@@ -5,7 +5,7 @@
 
 use super::{print, stop};
 use crate::cli;
-use crate::control::{Asking, KeyStatus, Measure, Op, Reply, State, Status, Way};
+use crate::control::{Asking, KeyStatus, Measure, Op, Relay, Reply, State, Status, Way};
 use crate::error::{Error, STATUS_FAILED, STATUS_OK};
 use crate::platform::local_time;
 use crate::platform::paths::{self, Environment};
@@ -56,6 +56,7 @@ fn table(status: &Status) -> String {
     };
     let mut text = String::from("running\n");
     let mut row = |name: &str, value: &str| text.push_str(&format!("  {name:<12} {}\n", visible(value)));
+    status.relay.iter().for_each(|relay| row("relay", &describe_relay(relay)));
     row("socket", &status.socket);
     row("pid", &status.pid.to_string());
     row("since", &local_time(status.started));
@@ -87,6 +88,12 @@ fn table(status: &Status) -> String {
         status.refusals.iter().for_each(|refusal| text.push_str(&format!("  {}\n", visible(refusal))));
     }
     text
+}
+
+/// Who has answered in the place of an agent, and for whom.
+fn describe_relay(Relay { pid, socket, log, program }: &Relay) -> String {
+    let log = log.as_ref().map(|log| format!(", log {log}")).unwrap_or_default();
+    format!("pid {pid}, from {socket}{log}; what follows is Windows', by {program}")
 }
 
 /// `1 key`, `2 keys`.
@@ -208,6 +215,7 @@ mod tests {
                 state: State::Refused,
                 detail: "taken".into(),
             }],
+            relay: None,
         }
     }
 

@@ -68,6 +68,8 @@ pub mod user_manager;
 mod visible;
 #[cfg(windows)]
 pub mod windows;
+#[cfg(target_os = "linux")]
+pub mod wsl;
 
 pub use harden::harden;
 pub use socket::{BoundSocket, listen};

@@ -28,7 +28,7 @@ const RESERVE: u64 = 128;
 const FEWEST: u64 = 8;
 
 /// Control connections at once: `stop` and `status` are short.
-const MOST_CONTROL: usize = 8;
+pub(super) const MOST_CONTROL: usize = 8;
 
 /// How long to wait after the system refused a connection, for lack of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -72,7 +72,7 @@ pub(super) async fn control(shared: Arc<Shared>, incoming: Incoming) {
 }
 
 /// The next connection of a peer that may come in: our own user, or root as with OpenSSH's agent.
-async fn next(incoming: &Incoming) -> (Accepted, Peer) {
+pub(super) async fn next(incoming: &Incoming) -> (Accepted, Peer) {
     loop {
         let (stream, peer) = match incoming.next().await {
             Ok(arrival) => arrival,
@@ -134,7 +134,7 @@ async fn converse(
 }
 
 /// What `work` comes to, unless somebody else is to have the place before.
-async fn unless_wanted<T>(
+pub(super) async fn unless_wanted<T>(
     wanted: impl Future<Output = ()>,
     work: impl Future<Output = Result<T, FrameError>>,
 ) -> Result<T, FrameError> {

@@ -16,7 +16,7 @@ use crate::platform::clock;
 use crate::platform::socket::Accepted;
 
 /// How long a control client may take: it is our own program.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// So much of a comment is shown, in bytes, and of all of them together: many keys with long ones must still fit into a
 /// reply.
@@ -55,13 +55,11 @@ pub(super) async fn serve(shared: &Arc<Shared>, stream: Accepted) {
 /// The answer; and for a restart the program that is to be executed once it has been sent.
 async fn reply(shared: &Arc<Shared>, line: &[u8]) -> (Reply, Option<Candidate>) {
     let refused = |reason: String| (Reply::Refused { reason }, None);
-    let Ok(request) = serde_json::from_slice::<Request>(line) else {
-        return refused("the request cannot be read".to_owned());
+    let op = match wanted(line) {
+        Ok(op) => op,
+        Err(reason) => return refused(reason),
     };
-    if request.version != VERSION {
-        return refused(format!("control version {VERSION} is spoken here, not {}", request.version));
-    }
-    match request.op {
+    match op {
         Op::Status => {
             let asking = asking::describe(shared).await;
             (Reply::Status(status(shared, asking)), None)
@@ -81,6 +79,17 @@ async fn reply(shared: &Arc<Shared>, line: &[u8]) -> (Reply, Option<Candidate>) 
             Err(reason) => refused(reason),
         },
     }
+}
+
+/// What is asked for, or why that cannot be said.
+pub(super) fn wanted(line: &[u8]) -> Result<Op, String> {
+    let Ok(request) = serde_json::from_slice::<Request>(line) else {
+        return Err("the request cannot be read".to_owned());
+    };
+    if request.version != VERSION {
+        return Err(format!("control version {VERSION} is spoken here, not {}", request.version));
+    }
+    Ok(request.op)
 }
 
 fn status(shared: &Shared, asking: Asking) -> Status {
@@ -106,6 +115,7 @@ fn status(shared: &Shared, asking: Asking) -> Status {
         restart_failure: shared.restart.failure(),
         asking,
         ways: shared.sockets.ways(),
+        relay: None,
     }
 }
 

@@ -17,6 +17,8 @@ mod measure;
 mod places;
 #[cfg_attr(windows, path = "windows/provider.rs")]
 mod provider;
+#[cfg(target_os = "linux")]
+mod relay;
 #[cfg_attr(windows, path = "windows/restart.rs")]
 mod restart;
 #[cfg_attr(windows, path = "windows/signals.rs")]
@@ -34,6 +36,8 @@ mod unlock;
 #[path = "windows/ways.rs"]
 mod ways;
 
+#[cfg(target_os = "linux")]
+pub use relay::run as relay;
 pub use signals::hold as hold_signals;
 pub use sockets::Sockets;
 

@@ -12,7 +12,7 @@ use super::{Ending, Mode, Shared, restart, token};
 use crate::platform::signals::{self, Waiting};
 
 /// The signals that mean something to an agent.
-fn ours() -> SigSet {
+pub(super) fn ours() -> SigSet {
     [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1].into_iter().collect()
 }
 
