@@ -40,6 +40,13 @@ use crate::vault::SecretBuf;
 /// How long a question may stay open: a person comes back from the kettle in it, and a server has long given up.
 const MOST_TIME: Duration = Duration::from_secs(5 * 60);
 
+/// Threads that may be kept by open questions, and by nobody else.
+#[cfg(unix)]
+pub(super) const LISTENERS: usize = 0;
+/// As above.
+#[cfg(windows)]
+pub(super) const LISTENERS: usize = open::MOST_OPEN * crate::platform::child::LISTENERS;
+
 /// Why a question ended without a yes: the user's sentences.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unanswered {

@@ -274,7 +274,7 @@ fn runtime() -> Result<Runtime, Error> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.clamp(*WORKERS.start(), *WORKERS.end()))
         // Signatures that take long wait here in order, and use every core.
-        .max_blocking_threads(cores.max(2))
+        .max_blocking_threads(cores.max(2) + asking::LISTENERS)
         .thread_stack_size(STACK)
         .enable_all()
         .build()

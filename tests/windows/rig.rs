@@ -55,7 +55,9 @@ impl Place {
     pub(crate) fn myagent(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_myagent"));
         command.args(arguments).env("LOCALAPPDATA", self.profile.path());
-        for name in ["MYAGENT_SOCK", "MYAGENT_LOG", "SSH_AUTH_SOCK", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "SHELL"] {
+        for name in
+            ["MYAGENT_SOCK", "MYAGENT_LOG", "SSH_AUTH_SOCK", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "SHELL"]
+        {
             command.env_remove(name);
         }
         if let Some(pipe) = &self.pipe {

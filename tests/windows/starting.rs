@@ -29,7 +29,10 @@ fn every_shell_is_shown_the_pipe() {
     // A pipe of the test's own has no file beside it, so Git's shell is shown the pipe, with what it would act on hidden.
     let (status, output, _) = place.0.run(&["start", "--shell", "sh"]);
     assert_eq!(status, 0);
-    assert!(output.starts_with("SSH_AUTH_SOCK=\"$(printf '") && output.contains("\\134\\134.\\134pipe"), "{output}");
+    assert!(
+        output.starts_with("SSH_AUTH_SOCK=\"$(printf '") && output.contains("\\134\\134.\\134pipe"),
+        "{output}"
+    );
     assert_eq!(Client::open(place.0.pipe()).keys(), 0);
 }
 
@@ -115,8 +118,10 @@ fn its_process_is_closed() {
     place.0.run(&["start"]);
     let status = place.0.status();
     let measures = status["measures"].as_array().unwrap();
-    let named = |name: &str| measures.iter().find(|measure| measure["name"] == name).unwrap()["state"].clone();
-    for measure in ["closed process", "no crash dumps", "no foreign code", "secret memory", "forwarded peers"] {
+    let named =
+        |name: &str| measures.iter().find(|measure| measure["name"] == name).unwrap()["state"].clone();
+    for measure in ["closed process", "no crash dumps", "no foreign code", "secret memory", "forwarded peers"]
+    {
         assert_eq!(named(measure), "on", "{measures:?}");
     }
 }

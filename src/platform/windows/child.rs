@@ -14,6 +14,10 @@ use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 
 use super::job::Job;
 
+/// Threads of the runtime that wait for what a program says, for as long as it runs: Windows has no other way for such
+/// pipes.
+pub const LISTENERS: usize = 2;
+
 /// A running program.
 #[derive(Debug)]
 pub struct Helper {

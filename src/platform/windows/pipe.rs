@@ -27,8 +27,11 @@ use super::security;
 use super::socket::{Accepted, Arrival};
 use super::stream::Stream;
 
-/// Instances that wait for clients: more than any tool opens at once, and nothing beside what an agent has anyway.
-const WAITING: usize = 32;
+/// Instances that wait for clients. Many clients do not wait in their turn: they give up where they find none, so there is
+/// one for each of two hundred that come in the same moment. An instance without a client costs some hundred bytes.
+const WAITING: usize = 208;
+/// The same for our own commands, which do wait.
+pub(super) const WAITING_CONTROL: usize = 8;
 /// Bytes that the system keeps of each direction before a writer waits.
 const BUFFER: u32 = 4096;
 /// How long is waited for whoever serves a pipe that is not ours.
@@ -84,10 +87,14 @@ impl BoundSocket {
     /// # Errors
     /// The system's.
     pub fn listen(&self, arrivals: &Sender<Arrival>) -> io::Result<()> {
+        self.listen_with(WAITING, arrivals)
+    }
+
+    pub(super) fn listen_with(&self, waiting: usize, arrivals: &Sender<Arrival>) -> io::Result<()> {
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         let first = first.ok_or(io::ErrorKind::NotConnected)?;
         let mut listeners = vec![Listener::from_handle_and_options(first, self.options.try_clone()?)?];
-        for _ in 1..WAITING {
+        for _ in 1..waiting {
             listeners.push(self.another()?);
         }
         for listener in listeners {

@@ -20,6 +20,7 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 pub use super::pipe::BoundSocket;
+use super::pipe::WAITING_CONTROL;
 pub use super::security::Whose;
 pub use super::stream::Stream;
 use super::{process, security};
@@ -181,13 +182,13 @@ impl Incoming {
 }
 
 impl BoundSocket {
-    /// Clients that come in here. Needs a runtime; once.
+    /// Clients that come in here, of which few come at once. Needs a runtime; once.
     ///
     /// # Errors
     /// The system's.
     pub fn to_tokio(&self) -> io::Result<Incoming> {
         let (incoming, sender) = Incoming::new();
-        self.listen(&sender)?;
+        self.listen_with(WAITING_CONTROL, &sender)?;
         Ok(incoming)
     }
 }

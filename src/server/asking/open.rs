@@ -18,7 +18,7 @@ use crate::message::{DecodeError, Reader, put_string, put_u32};
 use crate::platform::display::Surroundings;
 
 /// Most questions at once, of all connections: more than a person can keep apart.
-const MOST_OPEN: usize = 8;
+pub(super) const MOST_OPEN: usize = 8;
 /// As many may be open for a forwarded peer to add one: a hostile host must leave room for the questions of this one.
 const MOST_FOR_FORWARDED: usize = 6;
 /// So many places that people have registered are remembered: when the last terminal is closed there is the one before.
