@@ -6,8 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests, which the lints take for the program
 
 mod asking;
+mod installing;
 mod keys;
 mod pipes;
+mod relaying;
 mod rig;
 mod starting;
 mod ways;

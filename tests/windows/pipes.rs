@@ -61,6 +61,34 @@ fn a_client_that_leaves_in_the_middle_hurts_nobody() {
     assert_eq!(agent.client().keys(), 0);
 }
 
+/// A client that does not read is given up, and what it might have read keeps nobody: the agent ends at once.
+#[test]
+fn whoever_does_not_read_keeps_nobody() {
+    let agent = Agent::start();
+    let clients: Vec<_> = (0..20).map(|_| agent.client()).collect();
+    for mut client in clients {
+        client.say(LIST, b"");
+        // It leaves with the answer unread, or stays with it: here it stays to the end.
+        std::mem::forget(client);
+    }
+    assert_eq!(agent.client().keys(), 0);
+    assert_eq!(agent.place.run(&["stop"]).0, 0);
+}
+
+/// The answer to a command is there after the agent has closed its end.
+#[test]
+fn an_answer_outlives_its_connection() {
+    let agent = Agent::start();
+    let control = format!("{}.control", agent.place.pipe().display());
+    let mut client = Client::open(control.as_ref());
+    std::io::Write::write_all(&mut client.0, b"{\"version\":1,\"op\":\"status\"}\n").unwrap();
+    // Another command is answered meanwhile: by then this connection is done with.
+    agent.place.status();
+    let mut answer = String::new();
+    let _ = std::io::Read::read_to_string(&mut client.0, &mut answer);
+    assert!(answer.starts_with("{\"status\":{") && answer.ends_with("}\n"), "{answer}");
+}
+
 #[test]
 fn the_pipe_of_another_program_is_left_to_it() {
     let place = Place::own();

@@ -143,6 +143,16 @@ pub enum Accepted {
     Window(DuplexStream),
 }
 
+impl Drop for Accepted {
+    /// What a client has not read yet it may read afterwards. interprocess would have a thread wait until it has, and for
+    /// ever where it never does.
+    fn drop(&mut self) {
+        if let Self::Pipe(stream) = self {
+            stream.assume_flushed();
+        }
+    }
+}
+
 /// A client that has come in, and who it is.
 pub type Arrival = io::Result<(Accepted, io::Result<Peer>)>;
 

@@ -1,0 +1,36 @@
+//! `install` and `uninstall`: the agent starts at sign-in, and nothing else of the user's registry is touched.
+
+use crate::rig::{Client, Place, on_windows};
+use windows_registry::CURRENT_USER;
+
+const RUN: &str = r"Software\Microsoft\Windows\CurrentVersion\Run";
+
+fn value(name: &str) -> Option<String> {
+    CURRENT_USER.open(RUN).ok()?.get_string(name).ok()
+}
+
+/// There is one registry: in one test, and not in that of a person who may have installed it.
+#[test]
+fn it_starts_at_sign_in_until_that_is_taken_back() {
+    if on_windows("the start at sign-in, which is read back") {
+        return;
+    }
+    let place = Place::own();
+    CURRENT_USER.create(RUN).unwrap().set_string("another", "stays").unwrap();
+    let (status, plan, _) = place.run(&["install", "--dry-run"]);
+    assert_eq!((status, value("myagent")), (0, None), "{plan}");
+    assert!(plan.contains(RUN), "{plan}");
+    let (status, _, error) = place.run(&["install"]);
+    assert_eq!((status, value("myagent")), (1, None), "without a yes nothing is done: {error}");
+    let (status, _, error) = place.run(&["install", "--yes"]);
+    assert_eq!(status, 0, "{error}");
+    let line = format!("\"{}\" start --shell env", env!("CARGO_BIN_EXE_myagent"));
+    assert!(value("myagent").unwrap().eq_ignore_ascii_case(&line), "{:?}", value("myagent"));
+    assert_eq!(Client::open(place.pipe()).keys(), 0, "it runs by now");
+    assert_eq!(place.run(&["install", "--yes"]), (0, "nothing to do\n".to_owned(), String::new()));
+    assert_eq!(place.run(&["uninstall", "--yes"]).0, 0);
+    assert_eq!((value("myagent"), value("another").as_deref()), (None, Some("stays")));
+    assert_eq!(place.run(&["uninstall", "--yes"]), (0, "nothing to do\n".to_owned(), String::new()));
+    assert_eq!(place.run(&["stop"]).0, 0);
+    CURRENT_USER.options().read().write().open(RUN).unwrap().remove_value("another").unwrap();
+}
