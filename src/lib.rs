@@ -17,6 +17,7 @@ pub mod control;
 pub mod error;
 pub mod frame;
 pub mod key;
+pub mod keyfile;
 pub mod logging;
 pub mod message;
 pub mod platform;

@@ -145,7 +145,8 @@ impl<'f> AddIdentity<'f> {
         Ok(Self { constrained, key, comment, constraints })
     }
 
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+    /// Appends the whole message.
+    pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(if self.constrained { number::ADD_ID_CONSTRAINED } else { number::ADD_IDENTITY });
         self.key.encode(out);
         put_string(out, self.comment);
@@ -188,7 +189,11 @@ impl<'f> PrivateKey<'f> {
         }
     }
 
-    fn decode(reader: &mut Reader<'f>) -> Result<Self, DecodeError> {
+    /// Reads a key as it stands in a message, and in OpenSSH's key files.
+    ///
+    /// # Errors
+    /// [`DecodeError`], where it is none, or of an unknown type.
+    pub fn decode(reader: &mut Reader<'f>) -> Result<Self, DecodeError> {
         let full = reader.string()?;
         // By their full names, before an ending is looked for: the experiment's certificates would pass for the
         // standard's.
