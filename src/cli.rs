@@ -4,12 +4,12 @@
 #[cfg(windows)]
 mod windows;
 
+use crate::client::Destination;
+use crate::commands::lifetime;
 use crate::error::Error;
-#[cfg(unix)]
 use clap::ArgAction;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
-#[cfg(windows)]
 use std::path::PathBuf;
 use tracing::level_filters::LevelFilter;
 
@@ -34,7 +34,7 @@ relay holds no keys; stop ends it, and not the agent of Windows.",
     (
         "Exit status",
         "0  done; or: an agent is running
-1  no agent is running; or: it failed, and the message says why
+1  no agent is running; or: it failed, and the message says why; add and remove have done the rest then
 2  the command line or a setting could not be understood
 3  start --foreground, activated by a service manager: another agent is there
 start -- COMMAND ends with the command's own status, with 127 where there is no such command, and with 126
@@ -51,6 +51,9 @@ SHELL          chooses the form of the output where --shell is not given and no 
 DISPLAY, WAYLAND_DISPLAY, SSH_ASKPASS, SSH_ASKPASS_REQUIRE
                where and by which program the agent asks before it uses a key of ssh-add -c:
                its own ones, or those of your session, or of the last start at a terminal
+               add, lock and unlock ask for passphrases and passwords by the same rules as ssh-add
+SSH_SK_PROVIDER
+               the library that add names for keys of FIDO tokens, instead of the built-in one
 SSH_SK_HELPER  the program that speaks to FIDO tokens, where it is not in one of its usual places
 
 A command under an agent of its own is given SSH_AUTH_SOCK, SSH_AGENT_PID and MYAGENT_SOCK",
@@ -73,6 +76,10 @@ $XDG_RUNTIME_DIR/myagent-XXXXXX, or in the directory for temporary files
 ~/.config/systemd/user/myagent.socket, myagent.service
 ~/.config/environment.d/50-myagent.conf
       written by install, and lines at the top of the files that your shell reads
+~/.ssh/id_rsa, id_ecdsa, id_ecdsa_sk, id_ed25519, id_ed25519_sk, id_mldsa44_ed25519
+      what add loads where no file is named; FILE-cert.pub beside a key is its certificate
+~/.ssh/known_hosts, ~/.ssh/known_hosts2, /etc/ssh/ssh_known_hosts, /etc/ssh/ssh_known_hosts2
+      where add -h finds the keys of hosts
 ~/.local/state/myagent/install.json
       what install did, for uninstall",
     ),
@@ -107,6 +114,17 @@ pub enum Command {
     Status(Status),
     /// Show the questions of the agent that wait for an answer, and answer them
     Answer(Answer),
+    /// Load keys from files into the agent: OpenSSH's, PuTTY's (.ppk), and PEM
+    #[command(disable_help_flag = true)]
+    Add(Add),
+    /// List the keys that the agent holds; status 1 where there are none
+    List(List),
+    /// Have the agent forget keys
+    Remove(Remove),
+    /// Lock the agent with a password: until `unlock` it shows and uses no key
+    Lock,
+    /// Unlock the agent
+    Unlock,
     /// Print what makes a shell complete this program's commands and options
     Completions(Completions),
     /// Make it permanent: for every shell, and as a service where one can outlive the logout
@@ -308,6 +326,57 @@ pub enum YesNo {
     Yes,
     /// It may not
     No,
+}
+
+/// The options of `myagent add`.
+#[derive(Debug, clap::Args)]
+pub struct Add {
+    /// Forget the keys again after this time, such as 90, 10m or 1h30m
+    #[arg(short = 't', value_name = "LIFE", value_parser = lifetime)]
+    pub life: Option<u32>,
+    /// Ask before each use of them
+    #[arg(short = 'c')]
+    pub confirm: bool,
+    /// Let them be used for this host alone: HOST, USER@HOST, or HOP>USER@HOST for a host that is reached from another;
+    /// may be given several times, and a way over hops needs each of its steps
+    #[arg(short = 'h', value_name = "DESTINATION", value_parser = str::parse::<Destination>)]
+    pub destinations: Vec<Destination>,
+    /// Where the keys of hosts for -h stand [default: the known_hosts files of ssh]
+    #[arg(short = 'H', value_name = "FILE", requires = "destinations")]
+    pub hosts: Vec<PathBuf>,
+    /// Print help: -h is a destination here, as in ssh-add
+    #[arg(long, action = ArgAction::Help)]
+    pub help: Option<bool>,
+    /// Private keys; - is standard input [default: the usual files in ~/.ssh]
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+fn lifetime(text: &str) -> Result<u32, String> {
+    let life = lifetime::parse(text).and_then(|life| u32::try_from(life.as_secs()).ok());
+    life.ok_or_else(|| "expected a time such as 90, 10m or 1h30m".to_owned())
+}
+
+/// The options of `myagent list`.
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Print whole public keys, as they stand in authorized_keys
+    #[arg(short = 'L', long)]
+    pub public: bool,
+    /// Print one line of JSON for programs
+    #[arg(long, conflicts_with = "public")]
+    pub json: bool,
+}
+
+/// The options of `myagent remove`.
+#[derive(Debug, clap::Args)]
+pub struct Remove {
+    /// Forget all of them
+    #[arg(long)]
+    pub all: bool,
+    /// Files with the keys or their public halves, or fingerprints as list shows them; certificates go with their key
+    #[arg(value_name = "FILE|FINGERPRINT", required_unless_present = "all", conflicts_with = "all")]
+    pub keys: Vec<OsString>,
 }
 
 /// The options of `myagent completions`.

@@ -12,6 +12,7 @@ mod secrecy;
 
 pub mod agent;
 pub mod cli;
+pub mod client;
 pub mod commands;
 pub mod control;
 pub mod error;

@@ -4,6 +4,7 @@
 //! standard error, and nothing goes there when all is well.
 #![forbid(unsafe_code)]
 
+mod add;
 mod answer;
 mod completions;
 #[cfg(windows)]
@@ -15,6 +16,9 @@ mod forwarded;
 mod guard;
 #[cfg_attr(windows, path = "windows/install.rs")]
 mod install;
+pub(crate) mod lifetime;
+mod list;
+mod lock;
 #[cfg(unix)]
 mod notice;
 #[cfg_attr(windows, path = "windows/own.rs")]
@@ -23,6 +27,7 @@ mod probe;
 #[cfg(unix)]
 mod register;
 mod relay;
+mod remove;
 #[cfg(unix)]
 mod restart;
 #[cfg(target_os = "linux")]
@@ -47,7 +52,7 @@ mod wsl;
 use crate::cli::{self, Cli, Command};
 use crate::error::{Error, STATUS_FAILED, STATUS_OK, STATUS_USAGE};
 use crate::platform::directory::Standing;
-use crate::platform::paths::Candidate;
+use crate::platform::paths::{self, Candidate};
 use clap::FromArgMatches;
 use std::io::Write;
 use std::process::ExitCode;
@@ -94,6 +99,11 @@ fn run(command: Command) -> Result<u8, Error> {
         Command::Stop => stop::run().map(|()| STATUS_OK),
         Command::Status(options) => status::run(&options),
         Command::Answer(options) => answer::run(&options).map(|()| STATUS_OK),
+        Command::Add(options) => add::run(&options),
+        Command::List(options) => list::run(&options),
+        Command::Remove(options) => remove::run(&options),
+        Command::Lock => lock::run(lock::Way::Lock).map(|()| STATUS_OK),
+        Command::Unlock => lock::run(lock::Way::Unlock).map(|()| STATUS_OK),
         #[cfg(unix)]
         Command::Restart => restart::run().map(|()| STATUS_OK),
         Command::Relay(options) => relay::run(&options).map(|()| STATUS_OK),
@@ -133,6 +143,24 @@ fn print(text: &str) -> Result<(), Error> {
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
         .map_err(|e| Error::io("write the output", e))
+}
+
+/// A connection to the running agent, for what ssh-add would do. This process closes itself to others first: it is about
+/// to hold keys or passwords.
+///
+/// # Errors
+/// [`Error::NotRunning`].
+fn agent() -> Result<crate::client::Agent, Error> {
+    // What is refused here changes nothing: the agent's own measures are what `status` shows.
+    #[cfg(unix)]
+    let _ = crate::platform::harden::harden_again();
+    #[cfg(windows)]
+    let _ = crate::platform::harden();
+    let candidates = paths::candidates(&paths::Environment::current())?;
+    match probe::find(&candidates)? {
+        probe::Found::Agent(candidate, _) => crate::client::Agent::connect(&candidate.socket),
+        probe::Found::Nothing | probe::Found::Ending(_) => Err(Error::NotRunning),
+    }
 }
 
 /// Whether a candidate may be looked at. A fault of the place that the user named is an error.

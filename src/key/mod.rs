@@ -9,6 +9,7 @@
 mod bignum;
 mod certificate;
 mod composite;
+mod description;
 mod ecdsa;
 mod ed25519;
 mod fingerprint;
@@ -26,6 +27,7 @@ mod token;
 mod verify;
 
 pub use certificate::{Certificate, Statement};
+pub use description::describe;
 pub use fingerprint::{md5, plain};
 pub use host::HostKey;
 pub use import::{Imported, import};

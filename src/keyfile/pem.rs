@@ -82,7 +82,7 @@ fn fields(key: &Evp, file: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         }
         Kind::Ec(nid) => {
             let curve = Curve::ALL.into_iter().find(|curve| super::evp::nid(*curve) == nid);
-            let curve = curve.ok_or_else(|| Refusal::Type("ECDSA with another curve".to_owned()))?;
+            let curve = curve.ok_or_else(|| unknown_type(file))?;
             let (point, scalar) = key.ec().ok_or_else(lost)?;
             fields.reserve_exact(64 + point.len() + scalar.len());
             put_string(&mut fields, curve.key_type().as_bytes());

@@ -20,6 +20,7 @@ pub mod directory;
 pub mod display;
 #[cfg(unix)]
 pub mod executable;
+pub mod exposed;
 #[cfg(target_os = "linux")]
 pub mod handover;
 #[cfg(unix)]
@@ -30,6 +31,7 @@ pub mod harden;
 pub mod heard;
 #[cfg(unix)]
 pub mod hibernation;
+pub mod interrupt;
 #[cfg(target_os = "linux")]
 pub mod lasting;
 #[cfg(unix)]
@@ -55,6 +57,7 @@ pub mod signals;
 pub mod sk_helper;
 #[cfg(unix)]
 pub mod socket;
+pub mod ssh_files;
 #[cfg(unix)]
 mod steps;
 #[cfg(unix)]

@@ -2,11 +2,12 @@
 //! `--` or to the first argument that is none, which begins a command.
 #![forbid(unsafe_code)]
 
-use super::lifetime;
+
 use super::output::Shell;
 use super::place::Wanted;
 use super::{Failure, STATUS_FAILED};
 use crate::agent::{FingerprintHash, Options};
+use crate::commands::lifetime;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;

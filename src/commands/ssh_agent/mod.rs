@@ -10,7 +10,6 @@
 mod agent;
 mod arguments;
 mod kill;
-mod lifetime;
 mod output;
 mod place;
 mod stale;

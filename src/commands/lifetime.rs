@@ -8,7 +8,7 @@ const MOST: u64 = i32::MAX as u64;
 
 /// A time, in whole seconds; none where it is not one. A fraction, which only seconds can have, counts as a whole one: a
 /// key may go sooner than it was meant to, and 0 would mean for ever.
-pub(super) fn parse(text: &str) -> Option<Duration> {
+pub(crate) fn parse(text: &str) -> Option<Duration> {
     let (mut total, mut rest) = (0_u64, text);
     if rest.is_empty() {
         return None;

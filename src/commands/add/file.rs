@@ -1,0 +1,59 @@
+//! A key file's bytes, in memory that is wiped; of a file that nobody else may read.
+#![forbid(unsafe_code)]
+
+use crate::error::Error;
+use crate::keyfile::{MAX_FILE, Refusal};
+use crate::platform::exposed::exposed;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// What names standard input.
+pub(super) const STDIN: &str = "-";
+
+never_copied_or_shown!(ReadFile);
+
+/// A file, and what is in it.
+pub(super) struct ReadFile {
+    pub(super) path: PathBuf,
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+}
+
+/// Reads the file of a private key.
+pub(super) fn read(path: &Path) -> Result<ReadFile, Error> {
+    let bytes = if path.as_os_str() == STDIN {
+        limited(io::stdin().lock(), path)?
+    } else {
+        let (file, meta) = open(path)?;
+        if let Some(mode) = exposed(&meta) {
+            return Err(Error::Exposed { path: path.to_owned(), mode });
+        }
+        limited(file, path)?
+    };
+    Ok(ReadFile { path: path.to_owned(), bytes })
+}
+
+/// Reads a file that anybody may read.
+pub(in super::super) fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    limited(open(path)?.0, path)
+}
+
+fn open(path: &Path) -> Result<(File, std::fs::Metadata), Error> {
+    let failed = |e| Error::io(format!("read {}", path.display()), e);
+    let file = File::open(path).map_err(failed)?;
+    let meta = file.metadata().map_err(failed)?;
+    Ok((file, meta))
+}
+
+fn limited(source: impl Read, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    source
+        .take(MAX_FILE as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::io(format!("read {}", path.display()), e))?;
+    if bytes.len() > MAX_FILE {
+        return Err(Error::KeyFile { path: path.to_owned(), refusal: Refusal::TooLarge });
+    }
+    Ok(bytes)
+}
