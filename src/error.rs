@@ -4,7 +4,7 @@
 //! in here carries key material, passwords or the contents of messages.
 #![forbid(unsafe_code)]
 
-use crate::keyfile::Refusal;
+use crate::client::KeyError;
 use crate::platform::paths::{MAX_CONTROL_PATH, MAX_SOCKET_PATH};
 use std::ffi::OsString;
 use std::io;
@@ -210,49 +210,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// There is no way to ask for a passphrase.
-    #[error("cannot ask for it: {0}")]
-    Asking(String),
-    /// A file gave no key.
-    #[error("{}: {refusal}", path.display())]
-    KeyFile {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        refusal: Refusal,
-    },
-    /// A private key that other users may read.
-    #[error("{}: other users may use this file (mode {mode:04o})", path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
-    /// The agent refused a key.
-    #[error("{}: the agent did not take the key", path.display())]
-    NotTaken {
-        /// The file of the key, or of its certificate.
-        path: PathBuf,
-    },
-    /// `add` without a file found none of the usual ones.
-    #[error("there is no key in any of the usual files of {}", directory.display())]
-    NoKeyFiles {
-        /// The directory `.ssh`.
-        directory: PathBuf,
-    },
-    /// The agent does not hold what was to be removed.
-    #[error("the agent holds no key of {0}")]
-    NotHeld(String),
-    /// None of the files with hosts' keys names a host.
-    #[error("no key of the host {host} is known")]
-    NoHostKeys {
-        /// The host.
-        host: String,
-    },
-    /// The password was not entered twice, or not at all.
-    #[error("{0}; nothing was changed")]
-    NoPassword(&'static str),
+    /// A key could not be loaded, bound or removed, or a password was not had.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The system refused something.
     #[error("cannot {doing}: {source}")]
     Io {
@@ -303,17 +263,7 @@ impl Error {
                 ));
             }
             Self::Unwritable { .. } => "move the program to a plain path, and run that",
-            Self::Asking(_) => "call it at a terminal, or set SSH_ASKPASS and SSH_ASKPASS_REQUIRE=force",
-            Self::KeyFile { refusal, .. } => refusal.hint().unwrap_or_default(),
-            Self::Exposed { path, .. } => {
-                return Some(format!("close it to them: chmod 600 {}", path.display()));
-            }
-            Self::NotTaken { .. } => "see why: myagent status",
-            Self::NotHeld(_) => {
-                "see what it holds: myagent list; a locked agent shows nothing: myagent unlock"
-            }
-            Self::NoHostKeys { .. } => "connect to it once, or name a file with its key: -H FILE",
-            Self::NoKeyFiles { .. } => "name the file: myagent add FILE",
+            Self::Key(error) => return error.hint(),
             Self::WhichQuestion(_) | Self::UnnamedQuestion => {
                 "name one by its number; to see them: myagent answer"
             }

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::KeyError;
 use super::known_hosts::{self, Found};
 use crate::error::Error;
 use crate::message::put_string;
@@ -52,7 +53,7 @@ impl FromStr for Destination {
 /// none.
 ///
 /// # Errors
-/// [`Error::NoHostKeys`] for a host that none of the files knows.
+/// [`KeyError::NoHostKeys`] for a host that none of the files knows.
 pub fn constraint(destinations: &[Destination], files: &[PathBuf]) -> Result<Vec<u8>, Error> {
     let mut known = Vec::new();
     for path in files {
@@ -86,7 +87,7 @@ fn step(destination: &Destination, known: &[String]) -> Result<Vec<u8>, Error> {
 fn hop(user: &str, host: &str, known: &[String]) -> Result<Vec<u8>, Error> {
     let keys: Vec<Found> = known.iter().flat_map(|file| known_hosts::look_up(file, host)).collect();
     if keys.is_empty() {
-        return Err(Error::NoHostKeys { host: host.to_owned() });
+        return Err(KeyError::NoHostKeys { host: host.to_owned() }.into());
     }
     let mut hop = Vec::new();
     for part in [user.as_bytes(), host.as_bytes(), b""] {

@@ -6,10 +6,12 @@
 
 mod askpass;
 pub mod destination;
+mod error;
 mod known_hosts;
 mod passphrase;
 
 pub use destination::Destination;
+pub use error::KeyError;
 pub use passphrase::Asker;
 
 use std::io::{Read, Write};

@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal, Read};
 
 use zeroize::Zeroizing;
 
-use super::askpass;
+use super::{KeyError, askpass};
 use crate::error::Error;
 use crate::keyfile::MAX_PASSPHRASE;
 use crate::platform::display::Surroundings;
@@ -41,20 +41,20 @@ impl Asker {
     /// Asks, and gives what was entered: nothing where the person gave up.
     ///
     /// # Errors
-    /// [`Error::Asking`], where there is no way to ask.
+    /// [`KeyError::Asking`], where there is no way to ask.
     pub fn ask(&mut self, prompt: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
         let (around, prompt) = (Surroundings::own(), visible(prompt));
         let require = std::env::var("SSH_ASKPASS_REQUIRE").unwrap_or_default();
         let answer = match way(&require, around.display().is_some(), io::stdin().is_terminal()) {
             Way::Askpass => {
-                let program = around.askpass(&Programs::current()).map_err(Error::Asking)?;
-                let failed = |e: io::Error| Error::Asking(format!("{}: {e}", program.display()));
+                let program = around.askpass(&Programs::current()).map_err(KeyError::Asking)?;
+                let failed = |e: io::Error| KeyError::Asking(format!("{}: {e}", program.display()));
                 askpass::run(&program, &prompt).map_err(failed)?.unwrap_or_default()
             }
             Way::Terminal => self.at_terminal(&prompt)?,
         };
         if answer.len() > MAX_PASSPHRASE {
-            return Err(Error::Asking("what was entered is too long".to_owned()));
+            return Err(KeyError::Asking("what was entered is too long".to_owned()).into());
         }
         Ok(answer)
     }

@@ -8,7 +8,7 @@ mod file;
 
 use super::{agent, complain, print};
 use crate::cli;
-use crate::client::{Agent, Asker, destination};
+use crate::client::{Agent, Asker, KeyError, destination};
 use crate::error::{Error, STATUS_FAILED, STATUS_OK};
 use crate::keyfile::{self, KeyFile, Refusal};
 use crate::message::{AddIdentity, Constraint, PrivateKey};
@@ -54,7 +54,7 @@ fn usual(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     let there: Vec<PathBuf> =
         USUAL.iter().map(|name| directory.join(name)).filter(|path| path.exists()).collect();
     if there.is_empty() {
-        return Err(Error::NoKeyFiles { directory: directory.to_owned() });
+        return Err(KeyError::NoFiles { directory: directory.to_owned() }.into());
     }
     Ok(there)
 }
@@ -100,7 +100,7 @@ impl Loading {
     fn add(&mut self, path: &Path) -> Result<(), Error> {
         let file = file::read(path)?;
         let key = self.open(&file)?;
-        let refused = |refusal| Error::KeyFile { path: path.to_owned(), refusal };
+        let refused = |refusal| Error::from(KeyError::File { path: path.to_owned(), refusal });
         let shown = file.shown();
         let comment = if key.comment.is_empty() { shown.as_bytes() } else { &key.comment };
         self.send(&file, key.plain().map_err(refused)?, &key.public, comment)?;
@@ -108,7 +108,7 @@ impl Loading {
             self.send(&file, key.certified(certificate).map_err(refused)?, certificate, comment)?;
         }
         let Some((certificate_file, certificate)) = file.certificate()? else { return Ok(()) };
-        let refused = |refusal| Error::KeyFile { path: certificate_file.path.clone(), refusal };
+        let refused = |refusal| Error::from(KeyError::File { path: certificate_file.path.clone(), refusal });
         self.send(&certificate_file, key.certified(&certificate).map_err(refused)?, &certificate, comment)
     }
 
@@ -133,14 +133,14 @@ impl Loading {
         .collect();
         let add = AddIdentity { constrained: !constraints.is_empty(), key, comment, constraints };
         if !self.agent.add(&add)? {
-            return Err(Error::NotTaken { path: file.path.clone() });
+            return Err(KeyError::NotTaken { path: file.path.clone() }.into());
         }
         print(&format!("added {}: {}\n", visible(&file.shown()), super::list::line(blob, comment)))
     }
 
     /// Opens a file: without a passphrase, with the last one, and with what a person enters.
     fn open(&mut self, file: &ReadFile) -> Result<KeyFile, Error> {
-        let refused = |refusal| Error::KeyFile { path: file.path.clone(), refusal };
+        let refused = |refusal| Error::from(KeyError::File { path: file.path.clone(), refusal });
         let tried = match keyfile::read(&file.bytes, b"", &self.vault) {
             Err(Refusal::Encrypted) if !self.passphrase.is_empty() => {
                 keyfile::read(&file.bytes, &self.passphrase, &self.vault)
@@ -189,7 +189,7 @@ impl ReadFile {
         }
         let bytes = bytes(&path)?;
         let blob = keyfile::public(&bytes)
-            .map_err(|_| Error::KeyFile { path: path.clone(), refusal: Refusal::ForeignCertificate })?;
+            .map_err(|_| KeyError::File { path: path.clone(), refusal: Refusal::ForeignCertificate })?;
         Ok(Some((Self { path, bytes }, blob)))
     }
 }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::agent;
-use crate::client::Asker;
+use crate::client::{Asker, KeyError};
 use crate::error::Error;
 use subtle::ConstantTimeEq;
 
@@ -17,13 +17,13 @@ pub(super) fn run(way: Way) -> Result<(), Error> {
     let (mut agent, mut asker) = (agent()?, Asker::default());
     let password = asker.ask("Enter lock password: ")?;
     if password.is_empty() {
-        return Err(Error::NoPassword("no password was entered"));
+        return Err(KeyError::NoPassword("no password was entered").into());
     }
     let (done, refused) = match way {
         Way::Lock => {
             let again = asker.ask("Again: ")?;
             if !bool::from(password.ct_eq(&again)) {
-                return Err(Error::NoPassword("the passwords are not the same"));
+                return Err(KeyError::NoPassword("the passwords are not the same").into());
             }
             (agent.lock(&password)?, "it is locked already")
         }

@@ -7,7 +7,7 @@
 use super::add::bytes;
 use super::{agent, complain, list, print};
 use crate::cli;
-use crate::client::{Agent, Listed};
+use crate::client::{Agent, KeyError, Listed};
 use crate::error::{Error, STATUS_FAILED, STATUS_OK};
 use crate::keyfile::{self, Refusal};
 use crate::vault::{Vault, Wish};
@@ -47,7 +47,7 @@ fn remove(agent: &mut Agent, held: &[Listed], name: &OsStr) -> Result<(), Error>
         found |= agent.remove(&key.blob)?;
         print(&format!("removed {}\n", list::line(&key.blob, &key.comment)))?;
     }
-    if found { Ok(()) } else { Err(Error::NotHeld(name.to_string_lossy().into_owned())) }
+    if found { Ok(()) } else { Err(KeyError::NotHeld(name.to_string_lossy().into_owned()).into()) }
 }
 
 /// The public half of a file: its own, that of the `.pub` file beside it, or that of its open private half.
@@ -62,11 +62,15 @@ fn public(path: &Path) -> Result<Vec<u8>, Error> {
     if let Some(blob) = bytes(&PathBuf::from(beside)).ok().and_then(|file| keyfile::public(&file).ok()) {
         return Ok(blob);
     }
-    let refused = |refusal| Error::KeyFile { path: path.to_owned(), refusal };
+    let refused = |refusal| Error::from(KeyError::File { path: path.to_owned(), refusal });
     if refusal != Refusal::Encrypted {
         return Err(refused(refusal));
     }
     let vault = Vault::new(Wish::Locked)
         .map_err(|e| Error::io("set secret memory aside", std::io::Error::other(e)))?;
-    Ok(keyfile::read(&file, b"", &vault).map_err(refused)?.public.to_vec())
+    match keyfile::read(&file, b"", &vault) {
+        Ok(key) => Ok(key.public.to_vec()),
+        Err(Refusal::Encrypted) => Err(refused(Refusal::Hidden)),
+        Err(refusal) => Err(refused(refusal)),
+    }
 }

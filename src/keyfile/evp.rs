@@ -188,7 +188,8 @@ fn failure() -> Failure {
     // SAFETY: reads errors of this thread.
     let code = unsafe { c::ERR_peek_error() };
     // As the macros ERR_GET_LIB and ERR_GET_REASON take it apart.
-    let (library, reason) = ((code >> 24 & 0xff).cast_signed(), (code & 0xfff).cast_signed());
+    let number = |bits: u32| i32::try_from(bits).unwrap_or_default();
+    let (library, reason) = (number(code >> 24 & 0xff), number(code & 0xfff));
     // SAFETY: forgets errors of this thread.
     unsafe { c::ERR_clear_error() };
     match (library, reason) {

@@ -28,6 +28,9 @@ pub enum Refusal {
     /// A passphrase is needed.
     #[error("it needs its passphrase")]
     Encrypted,
+    /// The public half cannot be seen either.
+    #[error("its public half is behind its passphrase")]
+    Hidden,
     /// An encrypted file does not say which it is.
     #[error("the passphrase is wrong, or the file is damaged")]
     WrongPassphrase,
@@ -57,6 +60,7 @@ impl Refusal {
                 Some("convert it: puttygen FILE -O private-openssh-new -o NEW, or ssh-keygen -i -f FILE")
             }
             Self::Encryption(_) => Some("give it a usual one: ssh-keygen -p -f FILE, or puttygen -P FILE"),
+            Self::Hidden => Some("name its fingerprint: myagent list"),
             Self::Public => Some("name the file of the private key: without .pub"),
             Self::Type(kind) if kind.starts_with("ssh-dss") => {
                 Some("no OpenSSH since 10.0 takes it; make a new key")

@@ -9,6 +9,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adding;
 mod damaged;
+mod desk;
+mod managing;
 mod reading;
 mod samples;
+mod terminal;
+mod wire;

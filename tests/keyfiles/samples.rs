@@ -70,3 +70,22 @@ pub fn named(name: &str) -> Sample {
 pub fn vault() -> Vault {
     Vault::new(Wish::Locked).unwrap()
 }
+
+/// An OpenSSH key file without a passphrase of a key whose public strings and private ones are these; with a byte of
+/// flags between, where it is on a token.
+pub fn container(public: &[&[u8]], token: Option<(u8, &[&[u8]])>, comment: &str) -> String {
+    use ssh_key::encoding::base64::{Base64, Encoding};
+    let string = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat();
+    let strings = |parts: &[&[u8]]| parts.iter().flat_map(|part| string(part)).collect::<Vec<u8>>();
+    let mut section = [&[7; 8][..], &strings(public)].concat();
+    if let Some((flags, private)) = token {
+        section.push(flags);
+        section.extend(strings(private));
+    }
+    section.extend(string(comment.as_bytes()));
+    section.extend((1..).take((8 - section.len() % 8) % 8));
+    let head = [b"openssh-key-v1\0".to_vec(), strings(&[b"none", b"none", b""]), vec![0, 0, 0, 1]].concat();
+    let bytes = [head, string(&strings(public)), string(&section)].concat();
+    let body = Base64::encode_string(&bytes);
+    format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----\n")
+}

@@ -1,6 +1,7 @@
 //! A key file's bytes, in memory that is wiped; of a file that nobody else may read.
 #![forbid(unsafe_code)]
 
+use crate::client::KeyError;
 use crate::error::Error;
 use crate::keyfile::{MAX_FILE, Refusal};
 use crate::platform::exposed::exposed;
@@ -27,7 +28,7 @@ pub(super) fn read(path: &Path) -> Result<ReadFile, Error> {
     } else {
         let (file, meta) = open(path)?;
         if let Some(mode) = exposed(&meta) {
-            return Err(Error::Exposed { path: path.to_owned(), mode });
+            return Err(KeyError::Exposed { path: path.to_owned(), mode }.into());
         }
         limited(file, path)?
     };
@@ -53,7 +54,7 @@ fn limited(source: impl Read, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> 
         .read_to_end(&mut bytes)
         .map_err(|e| Error::io(format!("read {}", path.display()), e))?;
     if bytes.len() > MAX_FILE {
-        return Err(Error::KeyFile { path: path.to_owned(), refusal: Refusal::TooLarge });
+        return Err(KeyError::File { path: path.to_owned(), refusal: Refusal::TooLarge }.into());
     }
     Ok(bytes)
 }

@@ -1,0 +1,112 @@
+//! Passphrases at a terminal: not shown, and the terminal as it was afterwards, also after an interrupt.
+
+use crate::desk::Desk;
+use crate::support::{PATIENCE, myagent, pseudo_terminal, status_of, wait_until};
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::{Child, Stdio};
+use std::time::Instant;
+
+struct Session {
+    master: File,
+    slave: File,
+    child: Child,
+    shown: String,
+}
+
+impl Session {
+    /// `myagent` with this terminal as its own.
+    fn start(desk: &Desk, arguments: &[&str]) -> Self {
+        let (master, slave) = pseudo_terminal();
+        let flags = nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK);
+        nix::fcntl::fcntl(&master, flags).unwrap();
+        let mut command = desk.scratch.command("setsid");
+        command.args(["-c", "-w"]).arg(myagent()).args(arguments).env("MYAGENT_SOCK", &desk.agent.socket);
+        let end = || Stdio::from(slave.try_clone().unwrap());
+        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+        Self { master, slave, child, shown: String::new() }
+    }
+
+    fn shows(&mut self, what: &str) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = self.master.read(&mut bytes) {
+                self.shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
+            }
+            if self.shown.contains(what) {
+                return;
+            }
+            assert!(Instant::now() < end, "no {what:?} in {:?}", self.shown);
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
+    fn is_silent(&self) -> bool {
+        !tcgetattr(&self.slave).unwrap().local_flags.contains(LocalFlags::ECHO)
+    }
+
+    fn enters(&mut self, text: &str) {
+        wait_until("the terminal is silent", || self.is_silent());
+        self.master.write_all(text.as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn a_passphrase_is_asked_for_at_the_terminal_and_not_shown() {
+    let desk = Desk::new();
+    let file = desk.copy("putty-ecdsa256.v3-encrypted.ppk");
+    let mut session = Session::start(&desk, &["add", file.to_str().unwrap()]);
+    session.shows(&format!("Enter passphrase for {}: ", file.display()));
+    session.enters("wrong\n");
+    session.shows(&format!("Bad passphrase, try again for {}: ", file.display()));
+    session.enters("correct horse\n");
+    session.shows(&format!("added {}: 256 SHA256:", file.display()));
+    assert_eq!(status_of(&mut session.child), 0);
+    assert!(!session.shown.contains("wrong") && !session.shown.contains("horse"), "{}", session.shown);
+    assert!(!session.is_silent(), "the terminal stayed silent");
+    assert!(desk.asked().is_empty());
+    assert_eq!(desk.held().len(), 1);
+}
+
+#[test]
+fn an_interrupt_ends_it_and_leaves_the_terminal_as_it_was() {
+    let desk = Desk::new();
+    let file = desk.copy("putty-ecdsa256.v3-encrypted.ppk");
+    let mut session = Session::start(&desk, &["add", file.to_str().unwrap()]);
+    session.shows("Enter passphrase");
+    session.enters("corr\x03");
+    // setsid's own way to say that its child ended by a signal.
+    assert_ne!(status_of(&mut session.child), 0);
+    wait_until("the terminal is as it was", || !session.is_silent());
+    let flags = tcgetattr(&session.slave).unwrap().local_flags;
+    assert!(flags.contains(LocalFlags::ICANON | LocalFlags::ISIG), "{flags:?}");
+    session.shows("");
+    assert!(!session.shown.contains("myagent:"), "{}", session.shown);
+    assert_eq!(desk.held().len(), 0);
+}
+
+/// What holds a key or a passphrase leaves no core, and no other process of the user can read it.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_command_closes_itself_before_it_asks() {
+    let desk = Desk::new();
+    let file = desk.copy("putty-ecdsa256.v3-encrypted.ppk");
+    let mut session = Session::start(&desk, &["add", file.to_str().unwrap()]);
+    session.shows("Enter passphrase");
+    let parent = session.child.id();
+    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
+    let pid = children.split_whitespace().next().map_or_else(|| parent.to_string(), str::to_owned);
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    if !nix::unistd::geteuid().is_root() {
+        assert!(File::open(format!("/proc/{pid}/mem")).is_err(), "its memory can be read");
+    }
+    session.enters("\n");
+    assert_eq!(status_of(&mut session.child), 1);
+    session.shows("it needs its passphrase");
+}
