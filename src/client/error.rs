@@ -1,9 +1,10 @@
 //! Why a key was not loaded or removed, and why the agent was not locked.
 #![forbid(unsafe_code)]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::keyfile::Refusal;
+use crate::platform::terminal::visible;
 
 /// Why a command did not do with a key, or with the agent's password, what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +14,7 @@ pub enum KeyError {
     #[error("cannot ask for it: {0}")]
     Asking(String),
     /// A file gave no key.
-    #[error("{}: {refusal}", path.display())]
+    #[error("{}: {refusal}", shown(path))]
     File {
         /// The file.
         path: PathBuf,
@@ -21,7 +22,7 @@ pub enum KeyError {
         refusal: Refusal,
     },
     /// A private key that other users may read.
-    #[error("{}: other users may use this file (mode {mode:04o})", path.display())]
+    #[error("{}: other users may use this file (mode {mode:04o})", shown(path))]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -29,22 +30,22 @@ pub enum KeyError {
         mode: u32,
     },
     /// The agent refused a key.
-    #[error("{}: the agent did not take the key", path.display())]
+    #[error("{}: the agent did not take the key", shown(path))]
     NotTaken {
         /// The file of the key, or of its certificate.
         path: PathBuf,
     },
     /// `add` without a file found none of the usual ones.
-    #[error("there is no key in any of the usual files of {}", directory.display())]
+    #[error("there is no key in any of the usual files of {}", shown(directory))]
     NoFiles {
         /// The directory `.ssh`.
         directory: PathBuf,
     },
     /// The agent does not hold what was to be removed.
-    #[error("the agent holds no key of {0}")]
+    #[error("the agent holds no key of {}", visible(.0))]
     NotHeld(String),
     /// None of the files with hosts' keys names a host.
-    #[error("no key of the host {host} is known")]
+    #[error("no key of the host {} is known", visible(host))]
     NoHostKeys {
         /// The host.
         host: String,
@@ -52,6 +53,11 @@ pub enum KeyError {
     /// The password was not entered twice, or not at all.
     #[error("{0}; nothing was changed")]
     NoPassword(&'static str),
+}
+
+/// A path that may have been made by somebody else, and not for this terminal's good.
+fn shown(path: &Path) -> String {
+    visible(&path.display().to_string())
 }
 
 impl KeyError {
@@ -62,7 +68,7 @@ impl KeyError {
             Self::Asking(_) => "call it at a terminal, or set SSH_ASKPASS and SSH_ASKPASS_REQUIRE=force",
             Self::File { refusal, .. } => return refusal.hint().map(str::to_owned),
             Self::Exposed { path, .. } => {
-                return Some(format!("close it to them: chmod 600 {}", path.display()));
+                return Some(format!("close it to them: chmod 600 {}", shown(path)));
             }
             Self::NotTaken { .. } => "see why: myagent status",
             Self::NotHeld(_) => {

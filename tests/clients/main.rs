@@ -1,4 +1,4 @@
-//! Debian's own clients against the agent: ssh, ssh-add, ssh-keygen, sshd, git, hg, HAProxy.
+//! Debian's own clients against the agent: ssh, ssh-add, ssh-keygen, sshd, git, hg, HAProxy, PuTTY's tools.
 //!
 //! Every test says what a user does and looks at what the user would see. The private key files are gone
 //! before a key is used, so only the agent can have signed. No test reads or writes the real HOME.
@@ -21,6 +21,7 @@ mod haproxy;
 mod hg;
 mod keys;
 mod login;
+mod putty;
 mod signing;
 mod ssh_add;
 mod sshd;

@@ -81,7 +81,7 @@ fn the_committed_files_of_every_form_are_read() {
 }
 
 #[test]
-#[ignore = "needs puttygen, ssh-keygen and openssl, and makes some hundred keys: tests/run runs it"]
+#[ignore = "needs puttygen, ssh-keygen and openssl: they make all files anew"]
 fn fresh_files_of_every_form_are_read() {
     let directory = tempfile::tempdir().unwrap();
     let make = Path::new(COMMITTED).with_file_name("make");
