@@ -115,6 +115,11 @@ pub enum Command {
     /// Show the questions of the agent that wait for an answer, and answer them
     Answer(Answer),
     /// Load keys from files into the agent: OpenSSH's, PuTTY's (.ppk), and PEM
+    ///
+    /// A file is in OpenSSH's form, in PuTTY's of version 2 or 3, or in PEM: PKCS#1, SEC1 or PKCS#8; encrypted or not. A
+    /// passphrase is asked for up to three times, and tried on the files after it; nothing entered gives that file up. A
+    /// certificate in PuTTY's file, or in FILE-cert.pub, is added as well. A file that other users may read is refused.
+    /// What is wrong with one file keeps no other from being loaded; the status is 1 then.
     #[command(disable_help_flag = true)]
     Add(Add),
     /// List the keys that the agent holds; status 1 where there are none

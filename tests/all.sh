@@ -6,8 +6,8 @@
 # The user, its files and what else this script made are removed at the end, however it ends.
 
 # ssh and what it talks to, the shells that `eval "$(myagent start)"` is tried in, systemd's reader of units, fuzzing's
-# C++ compiler, tokens in software, PuTTY's tools, what builds and boots a Debian for real logins, and what OpenSSH's regression
-# scripts use.
+# C++ compiler, tokens in software, PuTTY's tools, what builds and boots a Debian for real logins, and what OpenSSH's
+# regression scripts use.
 readonly PACKAGES=(gcc g++ libc6-dev git openssh-client openssh-server openssh-tests mercurial haproxy rsync zsh ksh
     mksh tcsh fish systemd debootstrap systemd-container procps sudo gdb softhsm2 opensc openssl putty-tools)
 

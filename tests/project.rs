@@ -93,8 +93,9 @@ fn the_readme_has_its_two_commands_on_one_line_each() {
     for name in ["command 1: build and start", "command 2: test"] {
         assert_eq!(marked_block(&readme, name).len(), 1, "{name}");
     }
-    // 150 for an agent of plain keys, and what came later: asking, tokens, ssh-agent's name and its table.
-    assert!(readme.lines().count() <= 150 + 40, "the README has {} lines", readme.lines().count());
+    // 150 for an agent of plain keys, and what came later: asking, tokens, ssh-agent's name and its table, PuTTY's keys
+    // and the commands for them, other systems.
+    assert!(readme.lines().count() <= 150 + 80, "the README has {} lines", readme.lines().count());
 }
 
 /// What survives the last logout: `tests/logins/run` measures that very table.

@@ -9,6 +9,7 @@ mod certificate;
 mod constraint;
 mod frame;
 mod key;
+mod keyfile;
 mod program;
 mod request;
 mod signed;
@@ -86,6 +87,11 @@ fn certificates_say_what_their_authority_said() {
 #[test]
 fn keys_that_are_taken_sign_and_others_leave_nothing() {
     all("key", BESIDE, key::check);
+}
+
+#[test]
+fn key_files_give_one_key_or_none() {
+    all("keyfile", BESIDE, keyfile::check);
 }
 
 #[test]
