@@ -175,7 +175,28 @@ fn passphrases_come_line_by_line_where_there_is_no_terminal() {
     assert_eq!(desk.held().len(), 1);
 }
 
-/// The composite of ML-DSA-44 and Ed25519, and a key on a FIDO token: ssh-keygen of Debian 12 makes neither.
+/// The composite of ML-DSA-44 and Ed25519, with its certificate, as OpenSSH 10.6 has written both.
+#[test]
+fn a_composite_key_is_added_with_its_certificate() {
+    let desk = Desk::new();
+    let vector = |name: &str| {
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/composite").join(name))
+            .unwrap()
+    };
+    let file = desk.write("key", &vector("key"));
+    desk.write("key-cert.pub", &vector("key-cert.pub"));
+    let out = desk.add(&[], &[&file]);
+    let fingerprint = String::from_utf8(vector("key.fp")).unwrap();
+    let fingerprint = fingerprint.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    let kinds: Vec<_> = out.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(kinds, ["(MLDSA44-ED25519)", "(MLDSA44-ED25519-CERT)"], "{out}");
+    assert!(out.lines().all(|line| line.contains(&fingerprint)), "{out}");
+    let (_, list, _) = desk.run(&["list", "-L"]);
+    let public = String::from_utf8(vector("key.pub")).unwrap();
+    assert!(list.starts_with(public.split(' ').take(2).collect::<Vec<_>>().join(" ").trim_end()), "{list}");
+}
+
+/// A key on a FIDO token: the library that speaks to it is named, the built-in one where none is.
 #[test]
 fn a_token_key_is_added_with_its_provider() {
     let desk = Desk::new();
