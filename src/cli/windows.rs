@@ -14,7 +14,7 @@ Where another program serves one of them, that one is left out, and status says 
     (
         "Exit status",
         "0  done; or: an agent is running
-1  no agent is running; or: it failed, and the message says why
+1  no agent is running; or: it failed, and the message says why; add and remove have done the rest then
 2  the command line or a setting could not be understood
 start -- COMMAND ends with the command's own status, with 127 where there is no such command, and with 126
 where it cannot be run",
@@ -26,7 +26,7 @@ where it cannot be run",
 MYAGENT_LOG    the log level where --log is not given
 SSH_ASKPASS, SSH_ASKPASS_REQUIRE
                by which program the agent asks before it uses a key of ssh-add -c, where not by a dialog
-               of its own",
+               of its own; and by which add, lock and unlock ask instead of on the console",
     ),
     (
         "Files",
@@ -34,6 +34,10 @@ SSH_ASKPASS, SSH_ASKPASS_REQUIRE
 %LOCALAPPDATA%\myagent\agent.log    the log of an agent in the background
 %LOCALAPPDATA%\myagent\agent.sock   the socket file for Git Bash, MSYS2 and Cygwin
 HKEY_CURRENT_USER\Software\Microsoft\Windows\CurrentVersion\Run, value myagent
-      written by install: the agent starts when you sign in",
+      written by install: the agent starts when you sign in
+%USERPROFILE%\.ssh\id_rsa, id_ecdsa, id_ecdsa_sk, id_ed25519, id_ed25519_sk, id_mldsa44_ed25519
+      what add loads where no file is named; FILE-cert.pub beside a key is its certificate
+%USERPROFILE%\.ssh\known_hosts, known_hosts2, and %PROGRAMDATA%\ssh\ssh_known_hosts, ssh_known_hosts2
+      where add -h finds the keys of hosts",
     ),
 ];
