@@ -34,7 +34,8 @@ mod tests {
 
     #[test]
     fn the_users_files_come_before_the_machines() {
-        let expected = ["/h/known_hosts", "/h/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
+        let expected =
+            ["/h/known_hosts", "/h/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
         assert_eq!(known_hosts(Some(Path::new("/h"))), expected.map(PathBuf::from));
         assert_eq!(known_hosts(None), expected[2..].iter().map(PathBuf::from).collect::<Vec<_>>());
     }

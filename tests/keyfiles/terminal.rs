@@ -21,8 +21,13 @@ impl Session {
         let (master, slave) = pseudo_terminal();
         let flags = nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK);
         nix::fcntl::fcntl(&master, flags).unwrap();
-        let mut command = desk.scratch.command("setsid");
-        command.args(["-c", "-w"]).arg(myagent()).args(arguments).env("MYAGENT_SOCK", &desk.agent.socket);
+        // Whoever runs the tests in the background has them ignore interrupts.
+        let mut command = desk.scratch.command("env");
+        command
+            .args(["--default-signal=INT", "setsid", "-c", "-w"])
+            .arg(myagent())
+            .args(arguments)
+            .env("MYAGENT_SOCK", &desk.agent.socket);
         let end = || Stdio::from(slave.try_clone().unwrap());
         let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
         Self { master, slave, child, shown: String::new() }

@@ -2,7 +2,6 @@
 //! `--` or to the first argument that is none, which begins a command.
 #![forbid(unsafe_code)]
 
-
 use super::output::Shell;
 use super::place::Wanted;
 use super::{Failure, STATUS_FAILED};
