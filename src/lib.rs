@@ -2,7 +2,8 @@
 //!
 //! One sign request is one straight line: [`frame`] reads it, [`message`] decodes it, [`agent`] decides,
 //! [`key`] signs with what [`vault`] opens for a moment, and the reply goes back. [`server`] holds the
-//! sockets, [`platform`] the operating system, [`commands`] the command line.
+//! sockets, [`platform`] the operating system, [`commands`] the command line. [`keyfile`] reads the files that keys come from,
+//! and [`client`] hands them over.
 //!
 //! The library exists for the program `myagent` and for its tests; it promises no stable interface to others.
 #![deny(unsafe_code)] // forbidden but in the modules that say so, which SECURITY.md lists

@@ -90,3 +90,9 @@ pub fn container(public: &[&[u8]], token: Option<(u8, &[&[u8]])>, comment: &str)
     let body = Base64::encode_string(&bytes);
     format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----\n")
 }
+
+/// What base64 stands for.
+pub fn decoded(text: &str) -> Vec<u8> {
+    use ssh_key::encoding::base64::{Base64, Encoding};
+    Base64::decode_vec(text).unwrap()
+}

@@ -1,6 +1,7 @@
 //! What `myagent add` sends is, byte for byte, what `ssh-add` sends.
 
 use crate::desk::read;
+use crate::samples::container;
 use crate::support::{Scratch, myagent, private_dir, run};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -121,6 +122,29 @@ fn certificates_beside_keys_are_sent_as_ssh_add_sends_them() {
         recorder.write(&format!("{name}-cert.pub"), &read(&format!("{name}-cert.pub")));
         let sent = recorder.compare(&["-t", "5", file.to_str().unwrap()]);
         assert_eq!(sent.len(), 2, "{name}");
+    }
+}
+
+#[test]
+fn token_keys_are_sent_as_ssh_add_sends_them() {
+    let recorder = Recorder::new();
+    let ecdsa = String::from_utf8(read("openssh-ecdsa256.pub")).unwrap();
+    let blob = crate::samples::decoded(ecdsa.split(' ').nth(1).unwrap());
+    let point = &blob[blob.len() - 65..];
+    let (handle, comment) = (&[&b"handle"[..], b""][..], "on a token");
+    for public in [
+        &[&b"sk-ssh-ed25519@openssh.com"[..], &[9; 32], b"ssh:"][..],
+        &[b"sk-ecdsa-sha2-nistp256@openssh.com", b"nistp256", point, b"ssh:work"],
+    ] {
+        let file = recorder.write("sk", container(public, Some((1, handle)), comment).as_bytes());
+        for options in [&[][..], &["-c", "-t", "7"]] {
+            let sent = recorder.compare(&[options, &[file.to_str().unwrap()]].concat());
+            assert!(
+                sent[0].ends_with(b"\0\0\0\x17sk-provider@openssh.com\0\0\0\x08internal"),
+                "{:?}",
+                sent[0]
+            );
+        }
     }
 }
 
