@@ -1,8 +1,8 @@
 //! PuTTY's key files, versions 2 and 3 (appendix C of its manual).
 //!
-//! Read here, since the ssh-key crate would need RustCrypto's `rsa` for that, and gives wrong Ed25519 keys: PuTTY writes
-//! the seed as a number with its least byte first and without zeros at its end, one in 256 is shorter, and the crate
-//! fills such a one up at the wrong end. AES is that crate's; Argon2 is RustCrypto's; hashes are AWS-LC's.
+//! Read here, since the ssh-key crate would need RustCrypto's `rsa` for that, and refuses one Ed25519 key in 512: it takes
+//! the seed for a number with its greatest byte first, where zeros at the beginning are wrong. PuTTY's has its least byte
+//! first, so that zeros may be missing at its end. AES is that crate's; Argon2 is RustCrypto's; hashes are AWS-LC's.
 //! Guarantees: nothing of the private half is looked at before its MAC was right.
 #![forbid(unsafe_code)]
 
