@@ -25,7 +25,7 @@ mod register;
 mod relay;
 #[cfg(unix)]
 mod restart;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 mod resume;
 #[cfg_attr(windows, path = "windows/serve.rs")]
 mod serve;
