@@ -38,8 +38,12 @@ const YOUNG: Duration = Duration::from_secs(1);
 pub fn bind_new(path: &Path) -> io::Result<BoundSocket> {
     let address = UnixAddr::new(path)?;
     let descriptor = descriptors::stream_socket(false)?;
-    // The file's mode is that of the socket, less the umask.
-    fchmod(&descriptor, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    // The file's mode is that of the socket, less the umask. Only Linux is sure to know that; elsewhere the file has its
+    // mode from below, before anybody can connect.
+    let closed = fchmod(&descriptor, Mode::S_IRUSR | Mode::S_IWUSR);
+    if cfg!(target_os = "linux") {
+        closed?;
+    }
     let path = std::path::absolute(path)?;
     bind(descriptor.as_raw_fd(), &address)?;
     let meta = std::fs::symlink_metadata(&path)?;

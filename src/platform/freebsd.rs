@@ -2,9 +2,10 @@
 #![allow(unsafe_code)]
 
 use nix::errno::Errno;
-use std::ffi::{CStr, OsStr, c_int};
+use std::ffi::{CStr, OsStr, c_int, c_uint};
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::ptr;
@@ -28,6 +29,14 @@ pub(super) fn untraceable() -> nix::Result<()> {
     let result =
         unsafe { libc::procctl(libc::P_PID, own(), libc::PROC_TRACE_CTL, (&raw mut disable).cast()) };
     Errno::result(result).map(drop)
+}
+
+/// close_range(2) from `first` to `last`, both included; /dev/fd shows them only where fdescfs(5) is mounted.
+pub(super) fn close_range(first: RawFd, last: RawFd) -> nix::Result<()> {
+    let number = |fd: RawFd| c_uint::try_from(fd).map_err(|_| Errno::EBADF);
+    let (first, last) = (number(first)?, number(last)?);
+    // SAFETY: closes descriptors that were inherited and that no object here owns; touches no memory.
+    Errno::result(unsafe { libc::close_range(first, last, 0) }).map(drop)
 }
 
 fn own() -> libc::id_t {

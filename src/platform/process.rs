@@ -314,7 +314,11 @@ fn close_range(first: RawFd, last: RawFd, keep: &[BorrowedFd<'_>]) -> nix::Resul
     if super::linux::close_range(first, last).is_ok() {
         return Ok(());
     }
-    // Linux before 5.9, or a sandbox that does not know the call.
+    #[cfg(target_os = "freebsd")]
+    if super::bsd::close_range(first, last).is_ok() {
+        return Ok(());
+    }
+    // Linux before 5.9, or a sandbox that does not know the call; macOS.
     let listed = std::fs::read_dir("/dev/fd").map_err(|_| Errno::ENOSYS)?;
     let names = listed.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>();
     let names = names.map_err(|_| Errno::ENOSYS)?;

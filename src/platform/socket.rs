@@ -9,7 +9,9 @@ use super::{descriptors, directory, process};
 use crate::error::Error;
 use interprocess::local_socket::traits::StreamCommon;
 use interprocess::local_socket::traits::tokio::Listener as _;
+#[cfg(target_os = "linux")]
 use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
+#[cfg(target_os = "linux")]
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use nix::fcntl::{AtFlags, OFlag, open};
 use nix::sys::socket::{self as raw, SockType, UnixAddr, getsockopt, setsockopt, sockopt};
@@ -29,6 +31,7 @@ pub use interprocess::local_socket::traits::Stream as Timed;
 pub use interprocess::local_socket::{Listener, Stream};
 
 /// Mode of the sockets: the owner alone.
+#[cfg(target_os = "linux")]
 const SOCKET_MODE: libc::mode_t = 0o600;
 /// How a directory is opened to do something in it: without a right to list it, where the system can.
 #[cfg(target_os = "linux")]
@@ -233,15 +236,25 @@ pub fn listen(path: &Path, _held: &InstanceLock) -> Result<BoundSocket, Error> {
     let (parent, file) = parts(path).map_err(failed)?;
     let directory = directory::open_private(parent)?;
     remove_dead(path)?;
-    let name = path.to_fs_name::<GenericFilePath>().map_err(failed)?;
-    let options = ListenerOptions::new().name(name).mode(SOCKET_MODE).reclaim_name(false);
-    let listener = options.create_sync().map_err(failed)?;
+    let listener = bind(path).map_err(failed)?;
     // Nobody else can have put it into a directory that is private.
     let identity = identity_in(&directory, file).map_err(failed)?.ok_or_else(|| Error::Unfit {
         path: path.to_owned(),
         reason: "its directory was replaced meanwhile".to_owned(),
     })?;
     Ok(BoundSocket { listener, path: path.to_owned(), identity: Some(identity) })
+}
+
+#[cfg(target_os = "linux")]
+fn bind(path: &Path) -> io::Result<Listener> {
+    let name = path.to_fs_name::<GenericFilePath>()?;
+    ListenerOptions::new().name(name).mode(SOCKET_MODE).reclaim_name(false).create_sync()
+}
+
+/// interprocess gives a socket its mode before it has a name, or not at all, and macOS knows no such thing.
+#[cfg(not(target_os = "linux"))]
+fn bind(path: &Path) -> io::Result<Listener> {
+    super::claim::bind_new(path).map(|bound| bound.listener)
 }
 
 fn remove_dead(path: &Path) -> Result<(), Error> {
