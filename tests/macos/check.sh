@@ -2,8 +2,8 @@
 #
 # check.sh [--no-tests] [--launchd]
 #
-# Shows on a Mac what only a Mac can show. It was written where there is none and HAS NEVER BEEN RUN: what fails may be the
-# check. Its output is what a report should hold.
+# Shows on a Mac what only a Mac can show. It was written where there is none and HAS NEVER BEEN RUN ON ONE (on Linux, with
+# stand-ins for its tools, all but the job of launchd): what fails may be the check. Its output is what a report should hold.
 #
 # To be run in the checkout, by a person who is logged in at the screen, with Rust, Xcode's command line tools and
 # OpenSSH's client. It works in a directory of its own and leaves nothing there, except with --launchd: then
