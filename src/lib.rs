@@ -24,6 +24,6 @@ pub mod logging;
 pub mod message;
 pub mod platform;
 pub mod server;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 pub mod token;
 pub mod vault;

@@ -27,7 +27,7 @@ macro_rules! never_copied_or_shown {
 }
 
 never_copied_or_shown!(crate::vault::SecretBuf, crate::vault::Vault, crate::vault::Record);
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 never_copied_or_shown!(crate::vault::Passage, crate::token::Order<'static>);
 never_copied_or_shown!(crate::message::Request<'static>, crate::message::AddIdentity<'static>);
 never_copied_or_shown!(crate::message::PrivateKey<'static>, crate::message::SkPrivate<'static>);

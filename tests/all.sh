@@ -30,6 +30,7 @@ everything() {
     stage 'tests as root' tests_as_root
     stage scenarios scenarios
     stage closed closed
+    stage macos macos
     stage mutants mutants
     stage regress regress
     stage 'debian 13' debian_13
@@ -77,8 +78,9 @@ servers() {
 }
 
 packages() {
-    local name missing=() before
-    for name in "${PACKAGES[@]}"; do
+    local name names missing=() before
+    mapfile -t names < <(sed '/^#/d; /^$/d' tests/cross/packages)
+    for name in "${PACKAGES[@]}" "${names[@]}"; do
         dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q ' installed$' || missing+=("$name")
     done
     [ "${#missing[@]}" -gt 0 ] || { echo 'all Debian packages are there'; return; }
@@ -228,6 +230,14 @@ closed() {
     cd -- "$copy"
     as root env MYAGENT_TEST_PROGRAM="$work/target/release/myagent" \
         cargo test --locked --no-fail-fast --test secrets --test soak -- --include-ignored --nocapture --test-threads 2
+}
+
+# Built and linked for macOS and FreeBSD; what only a Mac can show is in tests/macos/check.sh.
+macos() {
+    local built
+    built=$(realpath -m -- "${CARGO_TARGET_DIR:-$PWD/target}/cross")
+    as root env CROSS_DIR="$built" "$copy/tests/cross/check" aarch64-apple-darwin x86_64-apple-darwin \
+        x86_64-unknown-freebsd
 }
 
 # Whether the tests that answer for a measure see it broken.

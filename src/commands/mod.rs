@@ -30,7 +30,7 @@ mod relay;
 mod remove;
 #[cfg(unix)]
 mod restart;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 mod resume;
 #[cfg_attr(windows, path = "windows/serve.rs")]
 mod serve;

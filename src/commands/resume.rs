@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 pub(super) fn run(options: &cli::Resume) -> Result<(), Error> {
     // After the execution of a descriptor the kernel names the process after that.
-    let _ = nix::sys::prctl::set_name(c"myagent");
+    process::set_name(c"myagent");
     let mut measures = harden::harden_again();
     let inherited = handover::inherited(&options.descriptors)
         .map_err(|error| Error::io("take the descriptors of a predecessor", error))?;

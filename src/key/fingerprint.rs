@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::borrow::Cow;
+use std::ptr;
 
 use aws_lc_sys as c;
 
@@ -20,7 +21,10 @@ pub fn plain(blob: &[u8]) -> Option<Cow<'_, [u8]>> {
 /// MD5, for people who compare fingerprints as OpenSSH showed them until 2015; nothing depends on it.
 pub fn md5(bytes: &[u8]) -> [u8; 16] {
     let mut out = [0; 16];
-    // SAFETY: reads `len` bytes and writes 16, both of which are there; keeps neither pointer.
-    unsafe { c::MD5(bytes.as_ptr(), bytes.len(), out.as_mut_ptr()) };
+    // SAFETY: gives a description that stays for ever.
+    let md5 = unsafe { c::EVP_get_digestbynid(c::NID_md5) };
+    let (from, to) = (bytes.as_ptr().cast(), out.as_mut_ptr());
+    // SAFETY: reads `len` bytes and writes 16, both of which are there; keeps no pointer.
+    unsafe { c::EVP_Digest(from, bytes.len(), to, ptr::null_mut(), md5, ptr::null_mut()) };
     out
 }

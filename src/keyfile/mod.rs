@@ -5,8 +5,10 @@
 //! Must never: touch the file system, ask for a passphrase, or talk to an agent.
 #![deny(unsafe_code)] // but in the child that says so
 
+#[cfg(not(target_os = "freebsd"))]
 mod evp;
 mod openssh;
+#[cfg_attr(target_os = "freebsd", path = "freebsd/pem.rs")]
 mod pem;
 mod ppk;
 mod public;

@@ -1,4 +1,4 @@
-//! What a service manager hands down and wants to hear (sd_listen_fds(3), sd_notify(3)).
+//! What a service manager hands down and wants to hear (sd_listen_fds(3), sd_notify(3); launch_activate_socket(3)).
 //!
 //! Guarantees: descriptors that were meant for another process are left alone, and nothing that a manager says wrong
 //! keeps the agent from starting.
@@ -12,6 +12,24 @@ use sd_notify::NotifyState;
 /// opens a descriptor.
 #[must_use]
 pub fn socket() -> Option<BoundSocket> {
+    announced().or_else(of_launchd)
+}
+
+/// That of launchd's job, which gives it out once. There is none for a process that launchd has not started.
+#[cfg(target_os = "macos")]
+fn of_launchd() -> Option<BoundSocket> {
+    /// What launchd/myagent.plist calls it.
+    const NAME: &std::ffi::CStr = c"Listeners";
+    let sockets = super::bsd::launchd_sockets(NAME).ok()?;
+    sockets.into_iter().filter_map(|socket| BoundSocket::inherited(socket, None).ok()).next()
+}
+
+#[cfg(not(target_os = "macos"))]
+fn of_launchd() -> Option<BoundSocket> {
+    None
+}
+
+fn announced() -> Option<BoundSocket> {
     sd_notify::listen_fds()
         .ok()?
         .filter_map(|number| BoundSocket::inherited(unix::inherited(number).ok()?, None).ok())
@@ -31,7 +49,7 @@ pub fn only_socket() -> Result<Option<BoundSocket>, String> {
     if count != "1" {
         return Err(format!("unexpected LISTEN_FDS value (want 1): {count}"));
     }
-    socket().map(Some).ok_or_else(|| "LISTEN_FDS set but fd 3 is no listening socket".to_owned())
+    announced().map(Some).ok_or_else(|| "LISTEN_FDS set but fd 3 is no listening socket".to_owned())
 }
 
 /// Tells the service manager that clients can connect.

@@ -38,8 +38,8 @@ fn parent(pid: i32) -> Option<i32> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn parent(_: i32) -> Option<i32> {
-    None
+fn parent(pid: i32) -> Option<i32> {
+    Some(super::bsd::seen(u32::try_from(pid).ok()?).ok()??.parent)
 }
 
 #[cfg(test)]

@@ -133,6 +133,7 @@ mod tests {
         assert_eq!(helper.ended().await.unwrap().code(), Some(7));
     }
 
+    #[cfg(target_os = "linux")]
     /// No shell in between: dash lets all signals through.
     #[tokio::test]
     async fn the_agents_signals_are_not_blocked_there() {
@@ -162,9 +163,13 @@ mod tests {
     /// A zombie counts as ended: who reaps an orphan is not ours to say.
     async fn is_gone(pid: i32) {
         let end = Instant::now() + Duration::from_secs(60);
+        #[cfg(target_os = "linux")]
         let lives = |pid: i32| {
             std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
         };
+        #[cfg(not(target_os = "linux"))]
+        let lives =
+            |pid: i32| crate::platform::bsd::seen(pid.unsigned_abs()).is_ok_and(|seen| seen.is_some());
         while lives(pid) {
             assert!(Instant::now() < end, "it is still there");
             tokio::time::sleep(Duration::from_millis(5)).await;

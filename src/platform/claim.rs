@@ -6,9 +6,9 @@
 #![forbid(unsafe_code)]
 
 use super::socket::{BoundSocket, connect, is_dead, unlink_if};
-use super::unix;
+use super::{descriptors, unix};
 use nix::fcntl::AT_FDCWD;
-use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
+use nix::sys::socket::{Backlog, UnixAddr, bind, listen};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmod, fchmodat};
 use nix::unistd::geteuid;
 use std::fs::{File, OpenOptions};
@@ -25,8 +25,10 @@ const BACKLOG: i32 = 128;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(5);
+/// Whether a living socket whose backlog is full refuses as a dead one does; on Linux it keeps one waiting.
+const FULL_REFUSES: bool = cfg!(not(target_os = "linux"));
 /// A socket of an ssh-agent that does not know our lock refuses connections between its bind and its listen: one that
-/// is younger than this is not dead yet.
+/// is younger than this is not dead yet; nor one that has refused for a shorter time, where it may only be busy.
 const YOUNG: Duration = Duration::from_secs(1);
 
 /// Binds a new socket of mode 0600 and listens.
@@ -35,9 +37,13 @@ const YOUNG: Duration = Duration::from_secs(1);
 /// The system's: `AddrInUse` where there is anything at `path`.
 pub fn bind_new(path: &Path) -> io::Result<BoundSocket> {
     let address = UnixAddr::new(path)?;
-    let descriptor = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
-    // The file's mode is that of the socket, less the umask.
-    fchmod(&descriptor, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    let descriptor = descriptors::stream_socket(false)?;
+    // The file's mode is that of the socket, less the umask. Only Linux is sure to know that; elsewhere the file has its
+    // mode from below, before anybody can connect.
+    let closed = fchmod(&descriptor, Mode::S_IRUSR | Mode::S_IWUSR);
+    if cfg!(target_os = "linux") {
+        closed?;
+    }
     let path = std::path::absolute(path)?;
     bind(descriptor.as_raw_fd(), &address)?;
     let meta = std::fs::symlink_metadata(&path)?;
@@ -115,7 +121,8 @@ fn dead_socket(path: &Path) -> Option<(u64, u64)> {
             _ => return None,
         }
         let age = meta.modified().ok().and_then(|bound| SystemTime::now().duration_since(bound).ok());
-        if age.is_some_and(|age| age >= YOUNG) || begin.elapsed() >= YOUNG {
+        let old = age.is_some_and(|age| age >= YOUNG) && !FULL_REFUSES;
+        if old || begin.elapsed() >= YOUNG {
             return Some((meta.dev(), meta.ino()));
         }
         std::thread::sleep(PAUSE);

@@ -11,8 +11,12 @@ use crate::agent::{Moment, WallTime};
 
 #[cfg(target_os = "linux")]
 const CLOCK: ClockId = ClockId::CLOCK_BOOTTIME;
-/// Goes on in suspend on macOS and OpenBSD, as Linux' boot time does.
-#[cfg(not(target_os = "linux"))]
+/// What clock_gettime(3) there calls mach_continuous_time(3): it goes on in suspend, and nobody who sets the calendar
+/// moves it, as they would its `CLOCK_MONOTONIC`.
+#[cfg(target_os = "macos")]
+const CLOCK: ClockId = ClockId::from_raw(libc::CLOCK_MONOTONIC_RAW);
+/// Whether it goes on in suspend depends on the system and its version; where it stands, a lifetime is one of use.
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 const CLOCK: ClockId = ClockId::CLOCK_MONOTONIC;
 
 /// The time now. A clock that cannot be read stands at the end of time: every lifetime is over then, which
@@ -47,7 +51,7 @@ impl Timer {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_BOOTTIME, flags)?;
         let ready = timer.as_fd().try_clone_to_owned()?;
-        Ok(Self { timer, ready: super::linux::watch(ready)? })
+        Ok(Self { timer, ready: super::unix::watch(ready)? })
     }
 
     /// Returns at `moment`, or never without one. May return early.

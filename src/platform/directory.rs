@@ -31,7 +31,14 @@ pub enum Standing {
 
 /// Makes the directory that a lock file lies in, with the one above it, and requires it to be ours and private.
 pub(super) fn prepare_for_lock(lock: &Path) -> Result<(), Error> {
-    let Some(directory) = lock.parent() else { return Err(Error::NoHome) };
+    lock.parent().ok_or(Error::NoHome).and_then(prepare)
+}
+
+/// Makes a directory, with the one above it, and requires it to be ours and private.
+///
+/// # Errors
+/// [`Error::Unfit`] where it is not; the system's.
+pub fn prepare(directory: &Path) -> Result<(), Error> {
     if matches!(private(directory), Standing::Absent) {
         if let Some(above) = directory.parent() {
             make(above)?;

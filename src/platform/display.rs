@@ -203,5 +203,6 @@ fn usual(places: &[&str], programs: &Programs) -> Result<PathBuf, String> {
     })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

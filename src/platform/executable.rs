@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,11 @@ use nix::unistd::geteuid;
 use super::program::this_program;
 use super::steps;
 
+#[cfg(not(target_os = "linux"))]
+pub use elsewhere::{memory_file, seal, sealed_copy};
+
 /// Largest program that is copied, in bytes: thirty times the released one, twice one with all debug information.
+#[cfg(target_os = "linux")]
 const MAX_PROGRAM: u64 = 256 * 1024 * 1024;
 
 /// The program of a running agent, which a restart looks for again.
@@ -97,7 +101,7 @@ pub fn sealed_copy(file: File) -> io::Result<std::os::fd::OwnedFd> {
         _ => Err(error),
     });
     let mut copy = File::from(executable?);
-    if io::copy(&mut file.take(MAX_PROGRAM + 1), &mut copy)? > MAX_PROGRAM {
+    if io::copy(&mut io::Read::take(file, MAX_PROGRAM + 1), &mut copy)? > MAX_PROGRAM {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     fchmod(&copy, Mode::from_bits_truncate(0o111))?;
@@ -131,6 +135,38 @@ pub fn seal(file: &File) -> io::Result<()> {
     let seals =
         SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
     fcntl(file, FcntlArg::F_ADD_SEALS(seals)).map(drop).map_err(Into::into)
+}
+
+/// Elsewhere no program is run from memory.
+#[cfg(not(target_os = "linux"))]
+mod elsewhere {
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::OwnedFd;
+
+    /// There is none.
+    ///
+    /// # Errors
+    /// `Unsupported`, always.
+    pub fn sealed_copy(_: File) -> io::Result<OwnedFd> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// There is none.
+    ///
+    /// # Errors
+    /// `Unsupported`, always.
+    pub fn memory_file() -> io::Result<OwnedFd> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Cannot be.
+    ///
+    /// # Errors
+    /// `Unsupported`, always.
+    pub fn seal(_: &File) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 #[cfg(test)]

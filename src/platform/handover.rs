@@ -20,6 +20,10 @@ use nix::poll::{PollFd, PollFlags};
 use super::process::{poll_until, setting};
 use super::unix;
 
+/// Whether one program can take the place of another here, with all that it has: only Linux runs a copy that nobody can
+/// change or look into, and nowhere else has this been tried.
+pub const IS_THERE: bool = cfg!(target_os = "linux");
+
 /// How long a program that is tried out may take: it opens some thousand keys in milliseconds.
 const TRIAL_LIMIT: Duration = Duration::from_secs(5);
 /// More than any answer.
@@ -95,14 +99,24 @@ pub fn execute(image: &OwnedFd, handed: &Handed<'_>) -> io::Error {
     environment.push(format!("{PASSAGE}={}", handed.passage).into());
     let environment = strings(environment);
     let failed = match set(FdFlag::empty()) {
-        Ok(()) => match nix::unistd::fexecve(image, &arguments, &environment) {
-            Ok(never) => match never {},
-            Err(error) => error,
-        },
+        Ok(()) => become_image(image, &arguments, &environment),
         Err(error) => error,
     };
     let _ = set(FdFlag::FD_CLOEXEC);
     failed.into()
+}
+
+#[cfg(target_os = "linux")]
+fn become_image(image: &OwnedFd, arguments: &[CString], environment: &[CString]) -> nix::Error {
+    match nix::unistd::fexecve(image, arguments, environment) {
+        Ok(never) => match never {},
+        Err(error) => error,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn become_image(_: &OwnedFd, _: &[CString], _: &[CString]) -> nix::Error {
+    nix::Error::ENOSYS
 }
 
 /// Whether a variable must not pass from the agent to another program.

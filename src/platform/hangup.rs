@@ -34,9 +34,14 @@ async fn closed(socket: &UnixStream) {
 async fn closed(socket: &UnixStream) {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use std::os::fd::AsFd;
+    // macOS says nothing of it unless asked, and FreeBSD has a word of its own for an end that is closed in one direction.
+    #[cfg(target_os = "freebsd")]
+    let half = PollFlags::from_bits_retain(libc::POLLRDHUP);
+    #[cfg(not(target_os = "freebsd"))]
+    let half = PollFlags::empty();
+    let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL | half;
     loop {
-        let mut looked = [PollFd::new(socket.as_fd(), PollFlags::empty())];
-        let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+        let mut looked = [PollFd::new(socket.as_fd(), PollFlags::POLLHUP | half)];
         match poll(&mut looked, PollTimeout::ZERO) {
             Ok(_) if looked[0].revents().is_some_and(|seen| seen.intersects(gone)) => return,
             _ => tokio::time::sleep(PAUSE).await,

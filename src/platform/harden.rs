@@ -12,7 +12,10 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::{Mode, umask};
 
 /// The measure that keeps other processes of the user out.
-pub(super) const NOT_DUMPABLE: &str = "not dumpable";
+#[cfg(target_os = "linux")]
+pub(super) const CLOSED: &str = "not dumpable";
+#[cfg(not(target_os = "linux"))]
+pub(super) const CLOSED: &str = "not traceable";
 /// The measure that is taken once in a process' life.
 const SYSTEM_CALLS: &str = "system calls";
 
@@ -32,9 +35,11 @@ pub fn harden_again() -> Vec<Measure> {
     {
         use nix::sys::prctl;
         let (undumped, unprivileged) = (prctl::set_dumpable(false), prctl::set_no_new_privs());
-        measures.push(measure(NOT_DUMPABLE, "no other process can attach or read its memory", undumped));
+        measures.push(measure(CLOSED, "no other process can attach or read its memory", undumped));
         measures.push(measure("no new privileges", "nothing it runs gains any", unprivileged));
     }
+    #[cfg(not(target_os = "linux"))]
+    measures.push(measure(CLOSED, "no debugger can attach", super::bsd::untraceable()));
     measures.push(measure("no core dumps", "core limit 0", setrlimit(Resource::RLIMIT_CORE, 0, 0)));
     // Not 0177: our own directories need the x bit. The sockets have 0600 from before they have a name.
     umask(Mode::from_bits_truncate(0o077));
@@ -57,11 +62,7 @@ pub fn calls_are_refused() -> Measure {
 /// Takes the measure, for the rest of this process' life.
 #[must_use]
 pub fn refuse_calls() -> Measure {
-    #[cfg(target_os = "linux")]
-    let done = super::seccomp::close_agent();
-    #[cfg(not(target_os = "linux"))]
-    let done = Err("this system has none of Linux' filters");
-    refused_calls(done)
+    refused_calls(super::seccomp::close_agent())
 }
 
 fn refused_calls(result: Result<(), impl Display>) -> Measure {

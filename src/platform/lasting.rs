@@ -16,6 +16,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
@@ -32,8 +33,6 @@ use super::seccomp::{self, Unfiltered};
 use super::{child, executable, process, unix};
 use crate::control::State;
 
-/// The program that this process runs, also where its file is gone or replaced.
-const THIS_PROGRAM: &str = "/proc/self/exe";
 /// What the process is called.
 const NAME: &str = "myagent";
 
@@ -63,10 +62,11 @@ impl Lasting {
     pub fn spawn(arguments: &[&str]) -> io::Result<(Self, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
         // A program that cannot be read is such a copy already.
-        let copy = File::open(THIS_PROGRAM).and_then(executable::sealed_copy);
+        let own = this_program()?;
+        let copy = File::open(&own).and_then(executable::sealed_copy);
         let path = match &copy {
-            Ok(copy) => format!("/proc/self/fd/{}", copy.as_raw_fd()),
-            Err(_) => THIS_PROGRAM.to_owned(),
+            Ok(copy) => format!("/proc/self/fd/{}", copy.as_raw_fd()).into(),
+            Err(_) => own,
         };
         let mut command = Command::new(path);
         command.arg0(NAME).args(arguments).current_dir("/");
@@ -156,6 +156,18 @@ impl Drop for Lasting {
     }
 }
 
+/// The program that this process runs, also where its file is gone or replaced.
+#[cfg(target_os = "linux")]
+fn this_program() -> io::Result<PathBuf> {
+    Ok("/proc/self/exe".into())
+}
+
+/// The file that this process was started from; one of another version is seen by its first word.
+#[cfg(not(target_os = "linux"))]
+fn this_program() -> io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
 /// Waits for the children that have ended while no program was there to do so. To be called before this program has
 /// any of its own.
 pub fn reap_strays() {
@@ -171,8 +183,7 @@ pub fn reap_strays() {
 /// The system's; `InvalidInput` where standard input is no such socket, `PermissionDenied` where the process stays
 /// open to others.
 pub fn inside() -> io::Result<UnixStream> {
-    #[cfg(target_os = "linux")]
-    let _ = nix::sys::prctl::set_name(c"myagent-token");
+    process::set_name(c"myagent-token");
     // What is started here stays below this process, also where its starter has ended: it is looked for later.
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_child_subreaper(true);
@@ -180,8 +191,7 @@ pub fn inside() -> io::Result<UnixStream> {
     let measures = harden_again();
     process::reset_signals();
     unix::restore_sigpipe();
-    let open =
-        measures.iter().any(|measure| measure.name == harden::NOT_DUMPABLE && measure.state != State::On);
+    let open = measures.iter().any(|measure| measure.name == harden::CLOSED && measure.state != State::On);
     if open {
         return Err(io::ErrorKind::PermissionDenied.into());
     }

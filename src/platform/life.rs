@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-/// Between two looks where the kernel has no pidfd (Linux before 5.3).
+/// Between two looks where the kernel has no descriptor for it (Linux before 5.3).
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A process whose end can be waited for.
@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Life {
     pid: u32,
     descriptor: Option<OwnedFd>,
-    /// When it began, in ticks since the boot: a number is used again, but not with that. None where that could not be
+    /// When it began, by the kernel's count: a number is used again, but not with that. None where that could not be
     /// learned.
     began: Option<String>,
 }
@@ -43,19 +43,32 @@ impl Life {
 
     /// Returns when the process has ended. Needs a tokio runtime.
     pub async fn ended(&self) {
-        #[cfg(target_os = "linux")]
-        {
-            let watched =
-                self.descriptor().and_then(|own| super::linux::watch(own.try_clone_to_owned().ok()?).ok());
-            if let Some(watched) = watched {
-                if watched.readable().await.is_ok() {
-                    return;
-                }
+        let watched = self.watched().and_then(|watched| super::unix::watch(watched).ok());
+        // It may be another process's, where that had the number before it was opened.
+        if let Some(watched) = watched.filter(|_| self.descriptor.is_some() || self.is_seen()) {
+            if watched.readable().await.is_ok() {
+                return;
             }
         }
         while self.is_seen() {
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn watched(&self) -> Option<OwnedFd> {
+        self.descriptor()?.try_clone_to_owned().ok()
+    }
+
+    /// No process has its parent's kqueue: each opens one of its own, when it waits.
+    #[cfg(not(target_os = "linux"))]
+    fn watched(&self) -> Option<OwnedFd> {
+        use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
+        let pid = usize::try_from(self.pid).ok()?;
+        let (filter, add) = (EventFilter::EVFILT_PROC, EvFlags::EV_ADD);
+        let queue = Kqueue::new().ok()?;
+        queue.kevent(&[KEvent::new(pid, filter, add, FilterFlag::NOTE_EXIT, 0, 0)], &mut [], None).ok()?;
+        Some(queue.into())
     }
 
     /// Whether it is there still. Where descriptors run short nobody can see that it is not.
@@ -79,10 +92,18 @@ fn open(_: u32) -> Option<OwnedFd> {
 }
 
 /// The start of a process, as the kernel counts it; none of one that has ended, a zombie too.
+#[cfg(not(target_os = "linux"))]
+fn began(pid: u32) -> io::Result<Option<String>> {
+    super::bsd::seen(pid).map(|seen| seen.map(|seen| seen.began))
+}
+
+/// The start of a process, as the kernel counts it; none of one that has ended, a zombie too.
+#[cfg(target_os = "linux")]
 fn began(pid: u32) -> io::Result<Option<String>> {
     start(std::fs::read_to_string(format!("/proc/{pid}/stat")))
 }
 
+#[cfg(target_os = "linux")]
 fn start(stat: io::Result<String>) -> io::Result<Option<String>> {
     let stat = match stat {
         // Gone before the look, or in the middle of it.
@@ -95,6 +116,7 @@ fn start(stat: io::Result<String>) -> io::Result<Option<String>> {
     Ok(fields.nth(18).filter(|_| living).map(str::to_owned))
 }
 
+#[cfg(target_os = "linux")]
 fn is_gone(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ESRCH)
 }
@@ -123,6 +145,7 @@ mod tests {
         assert!(begin.elapsed() < Duration::from_secs(60));
     }
 
+    #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn the_end_is_seen_by_the_descriptor() {
         is_seen(|pid| {
@@ -138,6 +161,18 @@ mod tests {
         is_seen(|pid| Life { pid, descriptor: None, began: began(pid).unwrap() }).await;
     }
 
+    #[cfg(not(target_os = "linux"))]
+    #[tokio::test]
+    async fn the_end_is_seen_by_a_kqueue() {
+        is_seen(|pid| {
+            let life = Life::of(pid);
+            assert!(life.watched().is_some());
+            life
+        })
+        .await;
+    }
+
+    #[cfg(target_os = "linux")]
     /// Whoever waits for a process that lives would wait on its thread, or end it.
     #[test]
     fn what_cannot_be_looked_at_has_not_ended() {

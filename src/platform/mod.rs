@@ -1,14 +1,18 @@
 //! What differs between operating systems, behind one small contract: where the sockets are, who is at the
 //! other end, who may start, and what the process does to close itself.
 //!
-//! Nothing here decides about keys, and nothing here reads a message. System calls that need `unsafe` are in `unix`,
-//! `linux` and below `windows` alone.
+//! Nothing here decides about keys, and nothing here reads a message. System calls that need `unsafe` are in `unix` and
+//! below `windows` alone, and in `linux`, `macos` and `freebsd`, of which each system has its own.
 #![deny(unsafe_code)] // forbidden but in the children that say so
 
 #[cfg(unix)]
 pub mod activation;
 #[cfg(unix)]
 pub mod ancestors;
+#[cfg(all(unix, not(target_os = "linux")))]
+#[cfg_attr(target_os = "macos", path = "macos.rs")]
+#[cfg_attr(target_os = "freebsd", path = "freebsd.rs")]
+mod bsd;
 #[cfg(unix)]
 pub mod child;
 #[cfg(unix)]
@@ -16,12 +20,14 @@ pub mod claim;
 #[cfg(unix)]
 pub mod clock;
 #[cfg(unix)]
+pub(crate) mod descriptors;
+#[cfg(unix)]
 pub mod directory;
 pub mod display;
 #[cfg(unix)]
 pub mod executable;
 pub mod exposed;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 pub mod handover;
 #[cfg(unix)]
 pub mod hangup;
@@ -32,7 +38,7 @@ pub mod heard;
 #[cfg(unix)]
 pub mod hibernation;
 pub mod interrupt;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 pub mod lasting;
 #[cfg(unix)]
 pub mod life;
@@ -49,7 +55,8 @@ pub mod paths;
 pub mod process;
 #[cfg(unix)]
 pub mod program;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
+#[cfg_attr(not(target_os = "linux"), path = "seccomp/elsewhere.rs")]
 pub mod seccomp;
 #[cfg(unix)]
 pub mod signals;

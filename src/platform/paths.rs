@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// The longest path of a socket, in bytes: macOS has 104 with the final NUL, and homes are shared with it.
 pub const MAX_SOCKET_PATH: usize = 103;
 /// The longest path of the control socket, whose name we make ourselves: Linux has 108 bytes with the NUL.
-pub const MAX_CONTROL_PATH: usize = 107;
+pub const MAX_CONTROL_PATH: usize = if cfg!(target_os = "linux") { 107 } else { MAX_SOCKET_PATH };
 /// Length of the host's name in a file name, as OpenSSH has it.
 const HOST_HASH: usize = 10;
 /// The name of the socket in a directory that is the agent's alone.

@@ -5,19 +5,19 @@
 #![forbid(unsafe_code)]
 
 use super::harden::measure;
-use super::unix;
+#[cfg(not(target_os = "linux"))]
+use super::program::Programs;
+use super::{descriptors, unix};
 use crate::control::Measure;
 use crate::error::Error;
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::{
-    ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, getegid, geteuid, getgid, getuid, pipe2,
-    setresgid, setresuid, setsid,
+    ForkResult, Gid, Pid, Uid, dup2_stderr, dup2_stdin, dup2_stdout, getegid, geteuid, getgid, getuid, setsid,
 };
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -53,7 +53,7 @@ pub struct Reporter(File);
 /// Forks twice and leaves the session, so that the agent belongs to no terminal and to no parent of ours.
 pub fn daemonize() -> Result<Side, Error> {
     let failed = |e: Errno| Error::io("start a process", e);
-    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
+    let (reader, writer) = descriptors::pipe().map_err(failed)?;
     if let ForkResult::Parent { child } = unix::fork().map_err(failed)? {
         drop(writer);
         // The child only forks again; what became of that is in the pipe.
@@ -75,7 +75,7 @@ pub fn daemonize() -> Result<Side, Error> {
 /// Forks once and leaves the session: the agent is a child of its starter, as OpenSSH's is.
 pub fn fork_agent() -> Result<Side, Error> {
     let failed = |e: Errno| Error::io("start a process", e);
-    let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
+    let (reader, writer) = descriptors::pipe().map_err(failed)?;
     if let ForkResult::Parent { .. } = unix::fork().map_err(failed)? {
         return Ok(Side::Starter(Report(reader.into())));
     }
@@ -147,6 +147,14 @@ pub(super) fn poll_until(fds: &mut [PollFd<'_>], end: Instant) -> nix::Result<()
 
 /// The name of a process, as far as the kernel keeps it (15 bytes). Any process can give itself any name.
 #[must_use]
+#[cfg(not(target_os = "linux"))]
+pub fn name(pid: i32) -> Option<String> {
+    super::bsd::name(pid)
+}
+
+/// The name of a process, as far as the kernel keeps it (15 bytes). Any process can give itself any name.
+#[must_use]
+#[cfg(target_os = "linux")]
 pub fn name(pid: i32) -> Option<String> {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     Some(name.trim_end_matches('\n').to_owned())
@@ -154,6 +162,14 @@ pub fn name(pid: i32) -> Option<String> {
 
 /// The name of the file that a process executes, which for a script is its interpreter's.
 #[must_use]
+#[cfg(not(target_os = "linux"))]
+pub fn program(pid: i32) -> Option<String> {
+    Some(super::bsd::program(pid)?.file_name()?.to_string_lossy().into_owned())
+}
+
+/// The name of the file that a process executes, which for a script is its interpreter's.
+#[must_use]
+#[cfg(target_os = "linux")]
 pub fn program(pid: i32) -> Option<String> {
     let file = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
     let name = file.file_name()?.to_string_lossy().into_owned();
@@ -204,9 +220,31 @@ fn become_program(arguments: &[CString], environment: &[CString]) -> io::Error {
     super::linux::execute(arguments, environment).into()
 }
 
+/// Looked for in this process's own `PATH`, which no caller changes.
 #[cfg(not(target_os = "linux"))]
-fn become_program(_: &[CString], _: &[CString]) -> io::Error {
-    io::ErrorKind::Unsupported.into()
+fn become_program(arguments: &[CString], environment: &[CString]) -> io::Error {
+    let Some(named) = arguments.first() else { return Errno::EINVAL.into() };
+    let program = match named.to_bytes().contains(&b'/') {
+        true => Some(named.clone()),
+        false => named
+            .to_str()
+            .ok()
+            .and_then(|name| Programs::current().find(name))
+            .and_then(|path| CString::new(path.into_os_string().into_encoded_bytes()).ok()),
+    };
+    let Some(program) = program else { return Errno::ENOENT.into() };
+    match nix::unistd::execve(&program, arguments, environment) {
+        Ok(never) => match never {},
+        Err(error) => error.into(),
+    }
+}
+
+/// Gives this process a name for those who look at it, where the system has names beside the program's.
+pub fn set_name(name: &CStr) {
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_name(name);
+    #[cfg(not(target_os = "linux"))]
+    let _ = name;
 }
 
 /// Tells a process to end, as by `kill`.
@@ -230,13 +268,18 @@ pub fn end_child(pid: u32) {
 /// The system's; the program must not go on then.
 pub fn drop_privileges() -> nix::Result<()> {
     let (user, group) = (getuid(), getgid());
-    if getegid() != group {
-        setresgid(group, group, group)?;
-    }
-    if geteuid() != user {
-        setresuid(user, user, user)?;
-    }
-    Ok(())
+    if (geteuid(), getegid()) == (user, group) { Ok(()) } else { become_caller(user, group) }
+}
+
+#[cfg(not(target_os = "macos"))]
+fn become_caller(user: Uid, group: Gid) -> nix::Result<()> {
+    nix::unistd::setresgid(group, group, group)?;
+    nix::unistd::setresuid(user, user, user)
+}
+
+#[cfg(target_os = "macos")]
+fn become_caller(user: Uid, group: Gid) -> nix::Result<()> {
+    super::bsd::become_caller(user, group)
 }
 
 /// Leaves the caller's directory, input and output.
@@ -271,7 +314,11 @@ fn close_range(first: RawFd, last: RawFd, keep: &[BorrowedFd<'_>]) -> nix::Resul
     if super::linux::close_range(first, last).is_ok() {
         return Ok(());
     }
-    // Linux before 5.9, or a sandbox that does not know the call.
+    #[cfg(target_os = "freebsd")]
+    if super::bsd::close_range(first, last).is_ok() {
+        return Ok(());
+    }
+    // Linux before 5.9, or a sandbox that does not know the call; macOS.
     let listed = std::fs::read_dir("/dev/fd").map_err(|_| Errno::ENOSYS)?;
     let names = listed.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>();
     let names = names.map_err(|_| Errno::ENOSYS)?;

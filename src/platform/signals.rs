@@ -77,7 +77,7 @@ impl Waiting {
         use std::os::fd::AsFd;
         let signals = SignalFd::with_flags(signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         let ready = signals.as_fd().try_clone_to_owned()?;
-        Ok(Self { signals, ready: super::linux::watch(ready)? })
+        Ok(Self { signals, ready: super::unix::watch(ready)? })
     }
 
     /// The next one; what is not waited for stays with the kernel.
@@ -119,8 +119,12 @@ impl Waiting {
     /// The next one.
     pub async fn next(&mut self) -> Signal {
         std::future::poll_fn(|context| {
-            let came = self.0.iter_mut().find(|(_, signal)| signal.poll_recv(context).is_ready());
-            came.map_or(std::task::Poll::Pending, |(name, _)| std::task::Poll::Ready(*name))
+            for (name, signal) in &mut self.0 {
+                if signal.poll_recv(context).is_ready() {
+                    return std::task::Poll::Ready(*name);
+                }
+            }
+            std::task::Poll::Pending
         })
         .await
     }

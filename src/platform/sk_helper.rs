@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const VARIABLE: &str = "SSH_SK_HELPER";
 
 /// Where OpenSSH's packages have it.
-const PLACES: [&str; 9] = [
+const PLACES: [&str; 11] = [
     // Debian, Ubuntu
     "/usr/lib/openssh/ssh-sk-helper",
     // Fedora, Red Hat
@@ -16,6 +16,9 @@ const PLACES: [&str; 9] = [
     // Arch, Alpine, SUSE
     "/usr/lib/ssh/ssh-sk-helper",
     "/usr/libexec/ssh/ssh-sk-helper",
+    // Homebrew, on either kind of Mac: Apple's own speaks to no token by itself
+    "/opt/homebrew/opt/openssh/libexec/ssh-sk-helper",
+    "/usr/local/opt/openssh/libexec/ssh-sk-helper",
     // Void, Slackware, the BSDs, macOS
     "/usr/libexec/ssh-sk-helper",
     // Gentoo

@@ -5,16 +5,16 @@
 #![forbid(unsafe_code)]
 
 use super::lock::InstanceLock;
-use super::{directory, process};
+use super::{descriptors, directory, process};
 use crate::error::Error;
 use interprocess::local_socket::traits::StreamCommon;
 use interprocess::local_socket::traits::tokio::Listener as _;
+#[cfg(target_os = "linux")]
 use interprocess::local_socket::{GenericFilePath, ListenerOptions, ToFsName};
+#[cfg(target_os = "linux")]
 use interprocess::os::unix::local_socket::ListenerOptionsExt;
 use nix::fcntl::{AtFlags, OFlag, open};
-use nix::sys::socket::{
-    self as raw, AddressFamily, SockFlag, SockType, UnixAddr, getsockopt, setsockopt, sockopt,
-};
+use nix::sys::socket::{self as raw, SockType, UnixAddr, getsockopt, setsockopt, sockopt};
 use nix::sys::stat::{Mode, fstatat};
 use nix::sys::time::TimeVal;
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
@@ -31,6 +31,7 @@ pub use interprocess::local_socket::traits::Stream as Timed;
 pub use interprocess::local_socket::{Listener, Stream};
 
 /// Mode of the sockets: the owner alone.
+#[cfg(target_os = "linux")]
 const SOCKET_MODE: libc::mode_t = 0o600;
 /// How a directory is opened to do something in it: without a right to list it, where the system can.
 #[cfg(target_os = "linux")]
@@ -96,10 +97,11 @@ impl fmt::Display for Peer {
 /// interprocess' own time limit takes a full backlog for a connection on Linux, so the wait is left to the
 /// kernel: `WouldBlock` means that something listens and does not accept.
 pub fn connect(path: &Path, limit: Duration) -> io::Result<Stream> {
-    let socket = raw::socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    let socket = descriptors::stream_socket(false)?;
     let wait = |limit: Duration| {
         let seconds = libc::time_t::try_from(limit.as_secs()).unwrap_or(libc::time_t::MAX);
-        TimeVal::new(seconds, libc::suseconds_t::from(limit.subsec_micros()))
+        // Less than a million, which every width holds.
+        TimeVal::new(seconds, limit.subsec_micros() as libc::suseconds_t)
     };
     setsockopt(&socket, sockopt::SendTimeout, &wait(limit))?;
     raw::connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
@@ -108,10 +110,47 @@ pub fn connect(path: &Path, limit: Duration) -> io::Result<Stream> {
 }
 
 /// Who is at the other end of `stream`.
-pub fn peer(stream: &impl StreamCommon) -> io::Result<Peer> {
+pub fn peer(stream: &impl Connection) -> io::Result<Peer> {
     let credentials = stream.peer_creds()?;
     let uid = credentials.euid().ok_or(io::ErrorKind::Unsupported)?;
-    Ok(Peer { uid, pid: credentials.pid() })
+    Ok(Peer { uid, pid: credentials.pid().or_else(|| pid(stream)) })
+}
+
+/// What interprocess does not ask macOS for.
+#[cfg(target_os = "macos")]
+fn pid(stream: &impl Connection) -> Option<i32> {
+    getsockopt(&stream.descriptor(), sockopt::LocalPeerPid).ok().filter(|&pid| pid > 0)
+}
+
+#[cfg(not(target_os = "macos"))]
+fn pid(_: &impl Connection) -> Option<i32> {
+    None
+}
+
+/// A connection, in each of the forms that it has here.
+pub trait Connection: StreamCommon {
+    /// Its descriptor.
+    fn descriptor(&self) -> BorrowedFd<'_>;
+}
+
+impl Connection for interprocess::os::unix::uds_local_socket::Stream {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.as_fd()
+    }
+}
+
+impl Connection for Stream {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        let Self::UdSocket(stream) = self;
+        stream.as_fd()
+    }
+}
+
+impl Connection for interprocess::local_socket::tokio::Stream {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        let Self::UdSocket(stream) = self;
+        stream.as_fd()
+    }
 }
 
 /// Whether an error of [`connect`] means that nothing listens there.
@@ -153,7 +192,8 @@ impl BoundSocket {
     /// # Errors
     /// `InvalidInput` where it is no listening socket with the path of a file.
     pub fn inherited(socket: OwnedFd, identity: Option<(u64, u64)>) -> io::Result<Self> {
-        let listens = getsockopt(&socket, sockopt::AcceptConn)?
+        // macOS has no such question; what launchd hands down listens.
+        let listens = (cfg!(target_os = "macos") || getsockopt(&socket, sockopt::AcceptConn)?)
             && getsockopt(&socket, sockopt::SockType)? == SockType::Stream;
         let address = raw::getsockname::<UnixAddr>(socket.as_raw_fd())?;
         let path = address.path().filter(|path| listens && path.is_absolute()).map(Path::to_owned);
@@ -196,15 +236,25 @@ pub fn listen(path: &Path, _held: &InstanceLock) -> Result<BoundSocket, Error> {
     let (parent, file) = parts(path).map_err(failed)?;
     let directory = directory::open_private(parent)?;
     remove_dead(path)?;
-    let name = path.to_fs_name::<GenericFilePath>().map_err(failed)?;
-    let options = ListenerOptions::new().name(name).mode(SOCKET_MODE).reclaim_name(false);
-    let listener = options.create_sync().map_err(failed)?;
+    let listener = bind(path).map_err(failed)?;
     // Nobody else can have put it into a directory that is private.
     let identity = identity_in(&directory, file).map_err(failed)?.ok_or_else(|| Error::Unfit {
         path: path.to_owned(),
         reason: "its directory was replaced meanwhile".to_owned(),
     })?;
     Ok(BoundSocket { listener, path: path.to_owned(), identity: Some(identity) })
+}
+
+#[cfg(target_os = "linux")]
+fn bind(path: &Path) -> io::Result<Listener> {
+    let name = path.to_fs_name::<GenericFilePath>()?;
+    ListenerOptions::new().name(name).mode(SOCKET_MODE).reclaim_name(false).create_sync()
+}
+
+/// interprocess gives a socket its mode before it has a name, or not at all, and macOS knows no such thing.
+#[cfg(not(target_os = "linux"))]
+fn bind(path: &Path) -> io::Result<Listener> {
+    super::claim::bind_new(path).map(|bound| bound.listener)
 }
 
 fn remove_dead(path: &Path) -> Result<(), Error> {

@@ -10,6 +10,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Takes an exclusive flock(2) without waiting; `WouldBlock` where another process has it.
 ///
@@ -92,6 +94,12 @@ pub(super) fn default_signals(command: &mut Command) {
     };
     // SAFETY: between fork and exec it makes system calls alone: no memory is taken, no lock.
     unsafe { command.pre_exec(set) };
+}
+
+/// Waits until a descriptor can be read, in tokio. Needs a runtime.
+pub(super) fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the descriptor is owned, so it stays open and the same until the AsyncFd is dropped.
+    unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }.map_err(Into::into)
 }
 
 /// Takes a descriptor that came with the program's start.

@@ -235,5 +235,6 @@ async fn put_secret(shared: &Shared, begun: &Begun<'_>, text: &str) -> Result<Se
     Err(Unanswered::NoWay(places.missing))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -36,6 +36,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// The command that the next program is run with; the descriptors' numbers follow.
 const RESUME: &str = "resume";
 
+/// Why none is restarted on this system.
+const NOT_HERE: &str =
+    "restart is not there on this system yet; myagent stop and start, and add the keys again";
 /// Why an agent by the name ssh-agent is not restarted.
 const NO_LOCK: &str = "it is one of those that a program started for itself";
 
@@ -168,6 +171,9 @@ impl Restart {
 /// # Errors
 /// The user's sentence, kept for `status`.
 pub(super) async fn prepare(shared: &Arc<Shared>) -> Result<Candidate, String> {
+    if !handover::IS_THERE {
+        return Err(shared.restart.failed(NOT_HERE.to_owned()));
+    }
     if shared.config.ends_with.is_some() {
         return Err("the agent of one command ends with it".to_owned());
     }

@@ -10,7 +10,9 @@ use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
 
-use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags};
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+use nix::sys::mman::MmapAdvise;
+use nix::sys::mman::{MapFlags, ProtFlags};
 
 /// Bytes of inaccessible memory on either side of a locked region, so that an overrun faults: one page, which has
 /// 4, 16 or 64 KiB.
@@ -70,6 +72,10 @@ pub(super) fn map_guarded(len: usize) -> io::Result<NonNull<u8>> {
         advise(base, len, MmapAdvise::MADV_DONTDUMP);
         advise(base, len, MmapAdvise::MADV_WIPEONFORK);
     }
+    #[cfg(target_os = "freebsd")]
+    advise(base, len, MmapAdvise::MADV_NOCORE);
+    #[cfg(not(target_os = "linux"))]
+    not_inherited(base, len);
     Ok(base)
 }
 
@@ -82,7 +88,19 @@ pub(super) fn lock(base: NonNull<u8>, len: usize) -> io::Result<()> {
     unsafe { nix::sys::mman::mlock(base.cast(), len) }.map_err(Into::into)
 }
 
+/// A forked child does not get them.
+#[cfg(not(target_os = "linux"))]
+fn not_inherited(base: NonNull<u8>, len: usize) {
+    #[cfg(target_os = "macos")]
+    let none = libc::VM_INHERIT_NONE;
+    #[cfg(not(target_os = "macos"))]
+    let none = libc::INHERIT_NONE;
+    // SAFETY: the range is a mapping of ours, and stays as it is in this process.
+    let _ = unsafe { libc::minherit(base.as_ptr().cast(), len, none) };
+}
+
 /// Advice that the system may not know: the rest of the protection does not hang on it.
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
 fn advise(base: NonNull<u8>, len: usize, advice: MmapAdvise) {
     // SAFETY: the range is a mapping of ours, and none of the advices used changes its bytes here.
     let _ = unsafe { nix::sys::mman::madvise(base.cast(), len, advice) };

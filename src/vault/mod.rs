@@ -16,7 +16,8 @@ mod buffer;
 mod heap;
 #[cfg_attr(windows, path = "windows/mapping.rs")]
 mod mapping;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
+#[cfg_attr(not(target_os = "linux"), path = "passage/elsewhere.rs")]
 mod passage;
 mod region;
 mod registers;
@@ -27,7 +28,7 @@ mod witness;
 pub use allocator::Wiping;
 pub use buffer::SecretBuf;
 pub use heap::install as install_heap;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 pub use passage::Passage;
 #[cfg(unix)]
 pub(crate) use region::LEAST_LOCKED;
@@ -117,7 +118,7 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::Memory`] where no memory can be mapped, or no key came.
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     pub fn resume(wish: Wish, passage: Passage) -> Result<Self, VaultError> {
         let mut region = Region::new(wish)?;
         swept(|| passage.into_key(region.key_mut(WRAPPING_KEY_LEN)))?;
@@ -128,7 +129,7 @@ impl Vault {
     ///
     /// # Errors
     /// The system's, where there is no memory and no pipe.
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     pub fn passage(&self) -> std::io::Result<Passage> {
         swept(|| Passage::new(self.region.key(WRAPPING_KEY_LEN), self.kind() == Kind::MemfdSecret))
     }

@@ -217,8 +217,4 @@ impl Drop for Desk {
     }
 }
 
-/// Whether a process is there and no zombie.
-pub(crate) fn lives(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
-}
+pub(crate) use crate::support::lives;

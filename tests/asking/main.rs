@@ -13,12 +13,15 @@ mod support;
 mod wire;
 
 mod answers;
+#[cfg(target_os = "linux")]
 mod child;
 mod desk;
 mod ends;
+#[cfg(target_os = "linux")]
 mod handover;
 mod hosts;
 mod jobs;
+#[cfg(target_os = "linux")]
 mod places;
 mod terminal;
 mod waiting;

@@ -1,5 +1,6 @@
 //! One agent goes on as another program: nothing that it holds is lost, nobody is left without an answer, and nobody
 //! else gets hold of anything on the way.
+#![cfg(target_os = "linux")] // nothing is handed over elsewhere yet
 #![allow(missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // helpers are tests too
 

@@ -2,6 +2,7 @@
 //! provider; and what the programs that it runs keep of it.
 //!
 //! Root could look into anything, so a run as root gives the agents to a user of no rights.
+#![cfg(target_os = "linux")] // the measures of Linux, seen in /proc
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::new_without_default, clippy::print_stdout)] // the attempts tell their test what they met
 

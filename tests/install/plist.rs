@@ -91,6 +91,12 @@ fn launchd_knows_every_key() {
         assert!(KEEP_ALIVE.contains(&key), "{key} is none of launchd's keys");
     }
     assert_eq!(pairs(value("EnvironmentVariables"))[0].0, "MYAGENT_SOCK");
+    let sockets = pairs(value("Sockets"));
+    assert_eq!((sockets.len(), sockets[0].0), (1, "Listeners"), "what the agent asks for");
+    let listeners = pairs(sockets[0].1);
+    let of = |name: &str| listeners.iter().find(|pair| pair.0 == name).and_then(|pair| pair.1.text());
+    assert_eq!((listeners.len(), of("SockPathName")), (2, Some("@SOCKET@")));
+    assert_eq!(of("SockPathMode").unwrap().parse(), Ok(0o600));
     let arguments: Vec<_> = value("ProgramArguments").children().filter_map(|node| node.text()).collect();
     assert!(arguments.contains(&"@PROGRAM@"), "{arguments:?}");
 }
@@ -100,7 +106,7 @@ fn launchd_knows_every_key() {
 fn the_job_names_no_pid_and_no_place_of_its_own() {
     let text = text();
     assert!(!text.contains("SSH_AGENT_PID") && !text.contains("/Users/"));
-    for word in ["@PROGRAM@", "@SOCKET@", "@LOG@"] {
-        assert_eq!(text.matches(word).count(), 1, "{word}");
+    for (word, times) in [("@PROGRAM@", 1), ("@SOCKET@", 2), ("@LOG@", 1)] {
+        assert_eq!(text.matches(word).count(), times, "{word}");
     }
 }

@@ -1,4 +1,5 @@
 //! By the name `ssh-agent`: OpenSSH's command line, output, statuses and places, beside Debian's own where that has them.
+#![cfg(target_os = "linux")] // what is left behind is looked for in /proc
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::new_without_default)]
 

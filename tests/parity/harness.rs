@@ -126,8 +126,7 @@ impl Talk<'_> {
     /// Stops the agent where it stands, until [`thaw`](Self::thaw).
     pub(crate) fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
-        let stat = format!("/proc/{}/stat", self.agent.pid());
-        wait_until("the agent has stopped", || std::fs::read_to_string(&stat).unwrap().contains(") T "));
+        wait_until("the agent has stopped", || crate::support::is_stopped(self.agent.pid()));
     }
 
     pub(crate) fn thaw(&self) {

@@ -79,7 +79,22 @@ impl Subject {
         self.status().refusals
     }
 
+    /// Processor time so far, in hundredths of a second, as ps(1) writes it: `1:02.34`.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn ticks(&self) -> u64 {
+        let said = crate::support::ps(self.agent.pid(), "time");
+        let (minutes, seconds) = said.rsplit_once(':').unwrap();
+        minutes.parse::<u64>().unwrap() * 6000 + seconds.replace('.', "").parse::<u64>().unwrap()
+    }
+
+    /// Resident memory in KiB.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn resident(&self) -> u64 {
+        crate::support::ps(self.agent.pid(), "rss").parse().unwrap()
+    }
+
     /// Processor time so far, in clock ticks.
+    #[cfg(target_os = "linux")]
     pub(crate) fn ticks(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.agent.pid())).unwrap();
         // After the name in parentheses come state and eleven more, then user and system time.
@@ -88,6 +103,7 @@ impl Subject {
     }
 
     /// Resident memory in KiB.
+    #[cfg(target_os = "linux")]
     pub(crate) fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.agent.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");

@@ -3,6 +3,7 @@
 //! Reading another process's memory takes root. Each scan is preceded by one of a control process that holds
 //! the same secrets on purpose: a scanner that is blind fails here. Each test shows its table on standard error, whether
 //! it passes or not.
+#![cfg(target_os = "linux")] // looks into /proc/PID/mem
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../support/mod.rs"]

@@ -5,23 +5,30 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(target_os = "linux")]
 mod background;
 mod foreground;
 mod forwarded;
 mod links;
+#[cfg(target_os = "linux")]
 mod manager;
 mod modes;
+#[cfg(target_os = "linux")]
 mod notices;
+#[cfg(target_os = "linux")]
 mod own;
 mod owners;
 mod places;
+#[cfg(target_os = "linux")]
 mod programs;
 mod quoting;
 mod races;
 mod reuse;
 mod shells;
 mod sockets;
+#[cfg(target_os = "linux")]
 mod surroundings;
+#[cfg(target_os = "linux")]
 mod turned;
 
 use std::path::{Path, PathBuf};
@@ -91,11 +98,7 @@ pub fn socket_in(out: &str) -> Option<&Path> {
     out.lines().find_map(|line| line.strip_prefix("SSH_AUTH_SOCK=")?.split(';').next()).map(Path::new)
 }
 
-/// Whether a process is there and no zombie.
-pub fn lives(pid: u32) -> bool {
-    let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    state.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
-}
+pub use support::lives;
 
 pub fn signal(pid: u32, signal: nix::sys::signal::Signal) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
@@ -104,13 +107,7 @@ pub fn signal(pid: u32, signal: nix::sys::signal::Signal) {
 /// Stops a process, and returns when each of its threads has stopped: on a busy machine some run on for a moment.
 pub fn stop(pid: u32) {
     signal(pid, nix::sys::signal::Signal::SIGSTOP);
-    let stopped = |task: std::fs::DirEntry| {
-        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
-    };
-    support::wait_until("it is stopped", || {
-        std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().all(|task| stopped(task.unwrap()))
-    });
+    support::wait_until("it is stopped", || support::is_stopped(pid));
 }
 
 /// A connection to the agent.

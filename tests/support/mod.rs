@@ -12,6 +12,40 @@ use std::time::{Duration, Instant};
 /// How long a condition may take on a machine with everything else running: generous on purpose.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Whether a process is there and no zombie.
+pub fn lives(pid: u32) -> bool {
+    state(pid).is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+/// Whether a process, or a thread where each has a state, is stopped.
+pub fn is_stopped(pid: u32) -> bool {
+    #[cfg(target_os = "linux")]
+    return std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().all(|task| {
+        let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+    });
+    #[cfg(not(target_os = "linux"))]
+    return state(pid) == Some('T');
+}
+
+#[cfg(target_os = "linux")]
+fn state(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(") ").next()?.chars().next()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn state(pid: u32) -> Option<char> {
+    ps(pid, "stat").chars().next()
+}
+
+/// What ps(1) says of a process, where there is no /proc.
+pub fn ps(pid: u32, what: &str) -> String {
+    let what = format!("{what}=");
+    let said = Command::new("ps").args(["-o", &what, "-p", &pid.to_string()]).output().unwrap();
+    String::from_utf8_lossy(&said.stdout).trim().to_owned()
+}
+
 /// Polls until `done` holds; panics naming `what` when [`PATIENCE`] runs out.
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
@@ -175,13 +209,26 @@ pub fn run(command: &mut Command) -> (i32, String, String) {
 /// Not openpty: the program, and what other tests start meanwhile, would inherit the first.
 pub fn pseudo_terminal() -> (std::fs::File, std::fs::File) {
     use nix::fcntl::OFlag;
-    use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
+    use nix::pty::{grantpt, posix_openpt, unlockpt};
     use std::os::unix::fs::OpenOptionsExt;
     let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
     let mut open = std::fs::OpenOptions::new();
     open.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits());
-    let slave = open.open(ptsname_r(&master).unwrap()).unwrap();
+    let slave = open.open(name_of(&master)).unwrap();
     (std::os::fd::OwnedFd::from(master).into(), slave)
+}
+
+#[cfg(target_os = "linux")]
+fn name_of(master: &nix::pty::PtyMaster) -> String {
+    nix::pty::ptsname_r(master).unwrap()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn name_of(master: &nix::pty::PtyMaster) -> String {
+    static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _held = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    // SAFETY: the answer lies in one place for all threads, of which one at a time is here.
+    unsafe { nix::pty::ptsname(master) }.unwrap()
 }

@@ -1,6 +1,7 @@
 //! `install` and `uninstall`: the agent starts at sign-in, and nothing else of the user's registry is touched.
 
 use crate::rig::{Client, Place, on_windows};
+use crate::starting::Background;
 use windows_registry::CURRENT_USER;
 
 const RUN: &str = r"Software\Microsoft\Windows\CurrentVersion\Run";
@@ -15,7 +16,8 @@ fn it_starts_at_sign_in_until_that_is_taken_back() {
     if on_windows("the start at sign-in, which is read back") {
         return;
     }
-    let place = Place::own();
+    let background = Background(Place::own());
+    let place = &background.0;
     CURRENT_USER.create(RUN).unwrap().set_string("another", "stays").unwrap();
     let (status, plan, _) = place.run(&["install", "--dry-run"]);
     assert_eq!((status, value("myagent")), (0, None), "{plan}");

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::rig::{Client, Place, said, until};
 
 /// An agent in the background that a test has started is ended with it.
-struct Background(Place);
+pub(crate) struct Background(pub(crate) Place);
 
 impl Drop for Background {
     fn drop(&mut self) {

@@ -46,8 +46,8 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// Looks at everything once. Nothing is changed, and no service is started by it: a socket that systemd holds is not
-    /// connected to.
+    /// Looks at everything once. Nothing is changed, and no service is started by it: a socket that systemd or
+    /// launchd holds is not connected to.
     pub(super) fn gather(force: bool, trust_own: bool) -> Result<Self, Error> {
         let environment = Environment::current();
         let home = environment.home().ok_or(Error::NoHome)?;
@@ -59,7 +59,11 @@ impl Facts {
         let candidates = paths::candidates(&environment)?;
         let supervisor = Supervisor::look(&user, &[config.clone(), home.join(".config")]);
         let fit = |place: &&Candidate| !matches!(place.standing(), Standing::Unfit(_));
-        let held = matches!(&supervisor, Supervisor::Systemd(manager) if manager.socket.is_active());
+        let held = match &supervisor {
+            Supervisor::Systemd(manager) => manager.socket.is_active(),
+            Supervisor::Launchd { loaded, .. } => *loaded,
+            Supervisor::None(_) => false,
+        };
         Ok(Self {
             program: Program::current(&home)?,
             shells: shells.into_iter().flatten().collect(),

@@ -6,6 +6,7 @@
 use super::tool;
 use super::units::{SERVICE_NAME, SOCKET_NAME};
 use crate::platform::{login, user_manager};
+use nix::unistd::geteuid;
 use std::path::{Path, PathBuf};
 
 /// Socket units of other agents, each of which sets `SSH_AUTH_SOCK` for the whole session.
@@ -31,6 +32,8 @@ pub(super) enum Supervisor {
     Launchd {
         /// Whether it knows the job already.
         loaded: bool,
+        /// Whether the user is logged in at the screen: jobs of such a login are not there for one over ssh alone.
+        here: bool,
     },
     /// Nothing, for this reason.
     None(String),
@@ -87,9 +90,12 @@ impl Supervisor {
     /// Asks. `config` are the places where the user's configuration may lie, the best first.
     pub(super) fn look(user: &str, config: &[PathBuf]) -> Self {
         if cfg!(target_os = "macos") {
-            let known = ["launchctl", "list", "myagent"].map(str::to_owned);
-            let loaded = tool::run(&known).is_ok_and(|said| said.status.success());
-            return Self::Launchd { loaded };
+            let domain = format!("gui/{}", geteuid());
+            let knows = |what: &str| {
+                let print = ["launchctl", "print", what].map(str::to_owned);
+                tool::run(&print).is_ok_and(|said| said.status.success())
+            };
+            return Self::Launchd { loaded: knows(&format!("{domain}/myagent")), here: knows(&domain) };
         }
         let Some(paths) = tool::systemctl(&["show", "--property=UnitPath", "--value"]) else {
             return Self::None("no user manager of systemd answers here".to_owned());

@@ -47,7 +47,7 @@ pub(super) fn plan(facts: &Facts, look: Look) -> Plan {
     match (&facts.supervisor, manager, serve) {
         (_, _, Some(manager)) => planner.units(manager),
         (_, Some(manager), None) => planner.no_socket(manager),
-        (Supervisor::Launchd { loaded }, ..) => planner.launchd(*loaded),
+        (Supervisor::Launchd { loaded, here }, ..) => planner.launchd(*loaded, *here),
         (Supervisor::None(reason), ..) => planner.only_the_line(reason),
         (Supervisor::Systemd(_), None, None) => {
             planner.only_the_line(facts.elsewhere.as_deref().unwrap_or_default());

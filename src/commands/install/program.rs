@@ -10,7 +10,7 @@ use crate::platform::program::this_program;
 use std::path::{Path, PathBuf};
 
 /// Where nothing is expected to be there tomorrow.
-const PASSING: [&str; 4] = ["/tmp", "/var/tmp", "/dev/shm", "/run"];
+const PASSING: [&str; 6] = ["/tmp", "/var/tmp", "/dev/shm", "/run", "/private/tmp", "/private/var"];
 /// The mark of a directory that anybody may empty, as of cargo's `target`.
 const CACHE_TAG: &str = "CACHEDIR.TAG";
 /// cargo puts programs at most this many directories below the mark: target/TRIPLE/release/examples.

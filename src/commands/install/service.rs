@@ -107,24 +107,40 @@ impl Planner<'_> {
         }
     }
 
-    /// macOS.
-    pub(super) fn launchd(&mut self, loaded: bool) {
+    /// macOS. launchd binds the socket when it learns of the job, whoever has it: not while an agent lives there.
+    pub(super) fn launchd(&mut self, loaded: bool, here: bool) {
         let home = &self.facts.homes.home;
         let path = home.join("Library/LaunchAgents/myagent.plist");
         let log = home.join("Library/Logs/myagent.log");
+        // launchd makes no directory.
+        if let Some(directory) = self.facts.socket.parent() {
+            if matches!((self.look)(directory), Existing::Absent) {
+                self.plan.steps.push(Step::Private { path: directory.to_owned() });
+            }
+        }
         let before = self.plan.steps.len();
         self.file(path.clone(), units::plist(&self.plan.program, &self.facts.socket, &log));
+        let changed = self.plan.steps.len() > before;
         let (path, domain) = (path.to_string_lossy().into_owned(), format!("gui/{}", self.facts.uid));
-        if loaded && self.plan.steps.len() > before {
-            self.note(format!(
+        let bootstrap = ["launchctl", "bootstrap", &domain, &path];
+        match &self.facts.living {
+            _ if loaded && !changed => {}
+            _ if loaded => self.note(format!(
                 "launchd keeps the old job until the next login; or now, without the agent's keys: launchctl bootout \
-                 {domain}/myagent; launchctl bootstrap {domain} {path}"
-            ));
-        } else if !loaded {
-            let purpose = "have launchd start the agent, now and at each login";
-            let bootstrap =
-                Step::run(&["launchctl", "bootstrap", &domain, &path], purpose, Mark::Enabled(true));
-            self.plan.steps.push(bootstrap);
+                 {domain}/myagent; {}",
+                bootstrap.join(" ")
+            )),
+            Some(socket) => self.note(format!(
+                "an agent answers at {} and keeps its keys. launchd takes over at the next login, and that agent is not \
+                 found any more: end it before. Or now, without those keys: myagent stop && {}",
+                socket.display(),
+                bootstrap.join(" ")
+            )),
+            None if !here => self.note("launchd starts the agent at the next login at the screen"),
+            None => {
+                let purpose = "have launchd start the agent, now and at each login";
+                self.plan.steps.push(Step::run(&bootstrap, purpose, Mark::Enabled(true)));
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use super::record::{Record, digest};
 use super::shells::Place;
 use super::{files, shells, tool};
 use crate::error::Error;
+use crate::platform::directory;
 use std::path::{Path, PathBuf};
 
 /// What `install` and `uninstall` do.
@@ -44,6 +45,11 @@ pub(super) enum Step {
     /// Take our lines out of a shell's file, and the file away where nothing is left that was there before us.
     TakeOut {
         /// The file.
+        path: PathBuf,
+    },
+    /// Make the directory of a socket, with the one above it, for the user alone.
+    Private {
+        /// Its path.
         path: PathBuf,
     },
     /// Remove a file of ours.
@@ -114,6 +120,7 @@ impl Step {
                 format!("replace our lines in {}\n{diff}", path.display())
             }
             Self::TakeOut { path } => format!("take our lines out of {}", path.display()),
+            Self::Private { path } => format!("make {}, for you alone", path.display()),
             Self::Remove { path } => format!("remove {}", path.display()),
             Self::RemoveDirectory { path } => format!("remove {}, if it is empty", path.display()),
             Self::Run { command, purpose, .. } => format!("{purpose}: {}", command.join(" ")),
@@ -148,6 +155,7 @@ impl Step {
                 Ok(())
             }
             Self::TakeOut { path } => take_out(record, path),
+            Self::Private { path } => directory::prepare(path),
             Self::Remove { path } | Self::RemoveDirectory { path } => {
                 files::remove(path).map(|()| record.forget(path))
             }

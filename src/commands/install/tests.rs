@@ -141,12 +141,13 @@ fn a_program_that_will_not_stay_is_copied_first() {
 /// The half of it that cannot run here.
 #[test]
 fn on_macos_launchd_has_the_agent() {
-    let mut mac = facts(Supervisor::Launchd { loaded: false });
+    let mut mac = facts(Supervisor::Launchd { loaded: false, here: true });
     mac.program.path = "/Users/u/a & b/myagent".into();
     let bootstrap = "have launchd start the agent, now and at each login: \
                      launchctl bootstrap gui/501 /h/Library/LaunchAgents/myagent.plist";
     let write = "write /h/Library/LaunchAgents/myagent.plist";
-    assert_eq!(planned(&mac, &[]), [LINES, write, bootstrap]);
+    let private = "make /h/.ssh/agent, for you alone";
+    assert_eq!(planned(&mac, &[]), [LINES, private, write, bootstrap]);
     let log = Path::new("/h/Library/Logs/myagent.log");
     let text = units::plist(&mac.program.path, &mac.socket, log);
     for part in [
@@ -157,8 +158,9 @@ fn on_macos_launchd_has_the_agent() {
         assert!(text.contains(part), "{part} is not in {text}");
     }
     assert!(!text.contains('@'), "{text}");
-    mac.supervisor = Supervisor::Launchd { loaded: true };
-    let there = [("/h/Library/LaunchAgents/myagent.plist", text.as_str())];
+    assert_eq!(text.matches("<string>/h/.ssh/agent/myagent.x.sock</string>").count(), 2);
+    mac.supervisor = Supervisor::Launchd { loaded: true, here: true };
+    let there = [("/h/Library/LaunchAgents/myagent.plist", text.as_str()), ("/h/.ssh/agent", "")];
     assert_eq!(planned(&mac, &there), [LINES]);
     mac.record.enabled = true;
     mac.record.files.insert(there[0].0.into(), digest(text.as_bytes()));
@@ -173,9 +175,36 @@ fn on_macos_launchd_has_the_agent() {
         steps(&uninstall::plan(&mac, &look)),
         [
             "end the agent; its keys are gone then: launchctl bootout gui/501/myagent",
+            "show it to no more programs: launchctl unsetenv SSH_AUTH_SOCK",
             "remove /h/Library/LaunchAgents/myagent.plist"
         ]
     );
+}
+
+/// launchd would take the path of one that lives; and over ssh alone it has no place for the job.
+#[test]
+fn on_macos_nothing_is_started_where_an_agent_lives_or_nobody_is_at_the_screen() {
+    let mut mac = facts(Supervisor::Launchd { loaded: false, here: true });
+    let write = "write /h/Library/LaunchAgents/myagent.plist";
+    let there = [("/h/.ssh/agent", "")];
+    mac.living = Some(mac.socket.clone());
+    assert_eq!(planned(&mac, &there), [LINES, write]);
+    mac.living = None;
+    mac.supervisor = Supervisor::Launchd { loaded: false, here: false };
+    assert_eq!(planned(&mac, &there), [LINES, write]);
+}
+
+/// launchd reads its directory at each login, whether or not it was told of the job before.
+#[test]
+fn on_macos_a_job_of_ours_is_ended_that_is_there_and_no_other() {
+    let mut mac = facts(Supervisor::Launchd { loaded: true, here: true });
+    let none = |_: &Path| Existing::Absent;
+    assert_eq!(steps(&uninstall::plan(&mac, &none)), [""; 0]);
+    mac.record.files.insert("/h/Library/LaunchAgents/myagent.plist".into(), digest(b"job"));
+    assert!(steps(&uninstall::plan(&mac, &none))[0].ends_with("launchctl bootout gui/501/myagent"));
+    mac.supervisor = Supervisor::Launchd { loaded: false, here: true };
+    mac.record.enabled = true;
+    assert_eq!(steps(&uninstall::plan(&mac, &none)), [""; 0]);
 }
 
 /// Lingering that was on before, or that is not known to be ours, is not turned off.

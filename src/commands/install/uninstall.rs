@@ -120,18 +120,24 @@ fn lines_of_ours(facts: &Facts, look: Look, plan: &mut Plan) {
     }
 }
 
+/// Whether the job that launchd knows is one that was written here.
+fn has_job(facts: &Facts) -> bool {
+    let job = facts.homes.home.join("Library/LaunchAgents/myagent.plist");
+    facts.record.files.contains_key(&job)
+}
+
 /// The supervisor lets go of the agent. Says whether it must read its files again afterwards.
 fn supervisor(facts: &Facts, look: Look, plan: &mut Plan) -> bool {
     let manager = match &facts.supervisor {
         Supervisor::Systemd(manager) => manager,
-        Supervisor::Launchd { .. } if facts.record.enabled => {
+        Supervisor::Launchd { loaded: true, .. } if facts.record.enabled || has_job(facts) => {
             let job = format!("gui/{}/myagent", facts.uid);
-            let command = ["launchctl", "bootout", &job];
-            plan.steps.push(Step::run(
-                &command,
-                "end the agent; its keys are gone then",
-                Mark::Enabled(false),
-            ));
+            let mut launchctl = |arguments: &[&str], purpose: &str, mark| {
+                plan.steps.push(Step::run(&[&["launchctl"], arguments].concat(), purpose, mark));
+            };
+            let purpose = "end the agent; its keys are gone then";
+            launchctl(&["bootout", &job], purpose, Mark::Enabled(false));
+            launchctl(&["unsetenv", "SSH_AUTH_SOCK"], "show it to no more programs", Mark::None);
             return false;
         }
         Supervisor::None(_) => {

@@ -20,7 +20,7 @@ pub(super) const ENVIRONMENT: &str = "\
 SSH_AUTH_SOCK=${XDG_RUNTIME_DIR}/myagent/agent.sock
 ";
 
-/// launchd's job, with three words to fill in.
+/// launchd's job, with words to fill in.
 const PLIST: &str = include_str!("../../../launchd/myagent.plist");
 /// Where the drop-ins say that they come from.
 const HEAD: &str = "# Written by `myagent install`, because the program lies elsewhere than in /usr/bin.\n";
@@ -81,7 +81,7 @@ pub(super) fn plist(program: &Path, socket: &Path, log: &Path) -> String {
         |path: &Path| path.to_string_lossy().replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     // One pass: what is filled in may look like a word to fill in.
     let (mut filled, mut rest) = (String::new(), PLIST);
-    for (word, path) in [("@PROGRAM@", program), ("@SOCKET@", socket), ("@LOG@", log)] {
+    for (word, path) in [("@PROGRAM@", program), ("@SOCKET@", socket), ("@SOCKET@", socket), ("@LOG@", log)] {
         if let Some((before, after)) = rest.split_once(word) {
             filled.push_str(before);
             filled.push_str(&text(path));

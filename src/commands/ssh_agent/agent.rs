@@ -16,11 +16,10 @@ use crate::platform::paths::Places;
 use crate::platform::process::{self, Reporter, Side};
 use crate::platform::program::this_program;
 use crate::platform::signals::Postponed;
-use crate::platform::{self, BoundSocket, activation, claim};
+use crate::platform::{self, BoundSocket, activation, claim, limits};
 use crate::server::{self, Config, Mode};
 use crate::{commands::start, logging};
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::Signal;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -34,7 +33,7 @@ const VARIABLES: [&str; 2] = ["SSH_AUTH_SOCK", "SSH_AGENT_PID"];
 
 /// Starts it. Gives the exit status of whichever process returns.
 pub(super) fn run(start: Start) -> Result<u8, Failure> {
-    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft);
+    let limit = limits::descriptors();
     if limit < FEWEST_DESCRIPTORS {
         let few = format!("ssh-agent: file descriptor rlimit {limit} too low (minimum {FEWEST_DESCRIPTORS})");
         return Err(Failure::fatal(few));

@@ -5,17 +5,17 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 use interprocess::os::unix::uds_local_socket::Stream;
-use nix::sys::socket::{self as raw, AddressFamily, SockFlag, SockType, UnixAddr};
+use nix::sys::socket::{self as raw, UnixAddr};
 use nix::unistd::geteuid;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::platform::display::Surroundings;
-use crate::platform::socket;
+use crate::platform::{descriptors, socket};
 
 /// An X server at the other end of a forwarding on this host accepts at once.
 const PORT_LIMIT: Duration = Duration::from_millis(500);
@@ -35,8 +35,7 @@ pub(super) enum Server {
 pub(super) async fn served(there: &Surroundings) -> Server {
     if let Some(path) = there.display_socket() {
         // X programs look for a socket without a file first.
-        let abstracts = if cfg!(target_os = "linux") { Some(path.as_os_str().as_bytes()) } else { None };
-        let abstracts = abstracts.filter(|_| there.is_x11()).map(UnixAddr::new_abstract);
+        let abstracts = if there.is_x11() { without_file(&path) } else { None };
         let servers = abstracts.into_iter().chain([UnixAddr::new(&path)]).flatten().map(|at| server_at(&at));
         return servers.reduce(worse).unwrap_or(Server::None);
     }
@@ -51,10 +50,20 @@ pub(super) async fn served(there: &Surroundings) -> Server {
     servers.reduce(worse).unwrap_or(Server::Ours)
 }
 
+/// The address of that name which no file has: Linux' own.
+#[cfg(target_os = "linux")]
+fn without_file(path: &Path) -> Option<nix::Result<UnixAddr>> {
+    Some(UnixAddr::new_abstract(path.as_os_str().as_encoded_bytes()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn without_file(_: &Path) -> Option<nix::Result<UnixAddr>> {
+    None
+}
+
 fn server_at(at: &UnixAddr) -> Server {
     let connected = || {
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        let socket = raw::socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+        let socket = descriptors::stream_socket(true)?;
         raw::connect(socket.as_raw_fd(), at).map(|()| Stream::from(socket))
     };
     match connected() {
@@ -93,7 +102,6 @@ fn listeners(table: &str, port: u16) -> impl Iterator<Item = u32> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpListener;
 
     #[test]
     fn listeners_are_found_by_their_port() {
@@ -108,7 +116,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn our_own_listener_is_ours() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
         assert_eq!(listeners(&table, port).collect::<Vec<_>>(), [geteuid().as_raw()]);

@@ -2,17 +2,29 @@
 #![forbid(unsafe_code)]
 
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, getrlimit, rlim_t};
+use nix::sys::resource::rlim_t;
 
 use crate::control::{Measure, State};
 use crate::vault::{Kind, LEAST_LOCKED, Vault, Wish};
 
 /// Where the secrets lie, and why not in better memory.
 pub(in crate::server) fn secret_memory(wish: Wish, vault: &Vault) -> Measure {
-    let limit = getrlimit(Resource::RLIMIT_MEMLOCK).map_or(0, |(soft, _)| soft);
     let refused = |number| if number == 0 { Errno::ENOSYS } else { Errno::from_raw(number) };
-    let (state, detail) = explained(wish, vault.kind(), vault.refused().map(refused), limit);
+    let (state, detail) = explained(wish, vault.kind(), vault.refused().map(refused), limit());
     Measure { name: "secret memory".to_owned(), state, detail }
+}
+
+/// How much memory this process may lock, in bytes.
+#[cfg(not(target_os = "macos"))]
+fn limit() -> rlim_t {
+    use nix::sys::resource::{Resource, getrlimit};
+    getrlimit(Resource::RLIMIT_MEMLOCK).map_or(0, |(soft, _)| soft)
+}
+
+/// macOS counts by the machine (`vm.user_wire_limit`).
+#[cfg(target_os = "macos")]
+fn limit() -> rlim_t {
+    rlim_t::MAX
 }
 
 /// `limit` is that on locked memory, in bytes.
