@@ -2,19 +2,34 @@
 # Sourced by `run`: what is asked of the agent that runs, and of whom it is asked.
 
 # Set by `run` and what it sources.
-: "${scratch:=}" "${agent:=}" "${wine:=}" "${clients:=}" "${word:=}"
-key='' fingerprint='' host_key='' pageant='' cygwin=''
+: "${PIPE:=}" "${scratch:=}" "${agent:=}" "${wine:=}" "${clients:=}" "${word:=}"
+key='' fingerprint='' host_key='' own='' pageant='' cygwin=''
 
 checks() {
-    # Of the three kinds of place only this one has a name that must be worked out, and by another hand.
-    pageant=$("$wine" "$clients/go.exe" pageant | tr -d '\r')
-    cygwin=${CYG-}
     host_key=$(awk '{ print $2 }' "$scratch/sshd/host_key.pub")
-    add_key || return
+    places && add_key || return
     descriptors
     each_client with
     take_key_away && each_client without
     stops
+}
+
+# Where the agent says that it is; PuTTY's pipe has a name that must be worked out, and another hand has done that, too.
+places() {
+    local what='myagent status: every way to the agent is on'
+    "$wine" "$agent" status >"$scratch/out" 2>"$scratch/err"
+    tr -d '\r' <"$scratch/out" >"$scratch/said"
+    own=$(sed -nE 's/^ +socket +//p' "$scratch/said")
+    cygwin=$(sed -nE 's/^ +on +Cygwin: //p' "$scratch/said")
+    pageant=$("$wine" "$clients/go.exe" pageant | tr -d '\r')
+    if [ -n "$own" ] && [ -n "$cygwin" ] && [ -n "$pageant" ] && grep -qxF "  on       OpenSSH: $PIPE" "$scratch/said" &&
+        grep -qxF "  on       PuTTY: $pageant" "$scratch/said"; then
+        pass "$what"
+    else
+        cat -- "$scratch/err" >>"$scratch/said"
+        fail "$what" "$scratch/said"
+        return 1
+    fi
 }
 
 # Made in the client's memory, and handed over: there is no file of it.
@@ -48,6 +63,7 @@ each_client() {
     russh="russh $(sed -nE 's/^russh = .*"=([0-9.]+)".*/\1/p' tests/windows/russh/Cargo.toml)"
     plink="PuTTY $("$wine" "$clients/plink.exe" -V | sed -nE '1s/^plink: Release ([0-9.]+).*/\1/p')"
     client "$phase" "$node by the pipe: $steps" node "$PIPE" "${task[@]}"
+    client "$phase" "$go by the agent's own pipe: $steps" "$wine" "$clients/go.exe" pipe "$own" use "${task[@]}"
     client "$phase" "$go by the pipe: $steps" "$wine" "$clients/go.exe" pipe "$PIPE" use "${task[@]}"
     client "$phase" "$russh by the pipe: $steps" "$wine" "$clients/russh.exe" pipe "$PIPE" "${task[@]}"
     client "$phase" "$russh by Pageant's window: $steps" "$wine" "$clients/russh.exe" window "${task[@]}"
@@ -109,7 +125,7 @@ without_key() {
 # the wrong ones are kept out can be shown on Windows alone.
 descriptors() {
     local user name said
-    if ! "$wine" "$clients/descriptors.exe" "$PIPE" "$pageant" >"$scratch/out" 2>"$scratch/err"; then
+    if ! "$wine" "$clients/descriptors.exe" "$own" "$own.control" "$PIPE" "$pageant" >"$scratch/out" 2>"$scratch/err"; then
         cat -- "$scratch/err" >>"$scratch/out"
         fail 'descriptors of the pipes' "$scratch/out"
         return
