@@ -177,6 +177,7 @@ pub(crate) fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Whether this is no Wine: what that does not enforce is asserted on Windows alone.
+#[allow(clippy::print_stdout)] // for whoever reads what the tests have shown
 pub(crate) fn on_windows(what: &str) -> bool {
     let real = !myagent::platform::windows::is_wine();
     if !real {
