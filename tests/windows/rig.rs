@@ -85,6 +85,15 @@ pub(crate) fn said(output: Output) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
+/// An agent in the background that a test has started is ended with it.
+pub(crate) struct Background(pub(crate) Place);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.0.run(&["stop"]);
+    }
+}
+
 /// An agent in the foreground, ended with the test.
 pub(crate) struct Agent {
     child: Child,
