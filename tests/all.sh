@@ -6,10 +6,11 @@
 # The user, its files and what else this script made are removed at the end, however it ends.
 
 # ssh and what it talks to, the shells that `eval "$(myagent start)"` is tried in, systemd's reader of units, fuzzing's
-# C++ compiler, tokens in software, PuTTY's tools, what builds and boots a Debian for real logins, and what OpenSSH's
-# regression scripts use.
+# C++ compiler, tokens in software, PuTTY's tools, what builds and boots a Debian for real logins, what OpenSSH's regression
+# scripts use, and what the clients for Windows are built with. tests/cross/packages has what builds for other systems.
 readonly PACKAGES=(gcc g++ libc6-dev git openssh-client openssh-server openssh-tests mercurial haproxy rsync zsh ksh
-    mksh tcsh fish systemd debootstrap systemd-container procps sudo gdb softhsm2 opensc openssl putty-tools)
+    mksh tcsh fish systemd debootstrap systemd-container procps sudo gdb softhsm2 opensc openssl putty-tools cmake make
+    patch golang-go golang-golang-x-crypto-dev)
 
 user=myagent-test-$$ work='' copy='' toolchain='' guard='' privsep='' account='' sudoers=''
 
@@ -30,6 +31,7 @@ everything() {
     stage 'tests as root' tests_as_root
     stage scenarios scenarios
     stage closed closed
+    stage windows windows
     stage macos macos
     stage mutants mutants
     stage regress regress
@@ -238,6 +240,14 @@ macos() {
     built=$(realpath -m -- "${CARGO_TARGET_DIR:-$PWD/target}/cross")
     as root env CROSS_DIR="$built" "$copy/tests/cross/check" aarch64-apple-darwin x86_64-apple-darwin \
         x86_64-unknown-freebsd
+}
+
+# The build for Windows under Wine: its own tests, and the clients of others by name.
+windows() {
+    local built
+    built=$(realpath -m -- "${CARGO_TARGET_DIR:-$PWD/target}/cross")
+    has npm || apt-get -qq install -y --no-install-recommends npm >>"$scratch/apt.log" 2>&1
+    as root env CROSS_DIR="$built" "$copy/tests/windows/run"
 }
 
 # Whether the tests that answer for a measure see it broken.

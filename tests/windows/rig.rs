@@ -85,6 +85,15 @@ pub(crate) fn said(output: Output) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
+/// An agent in the background that a test has started is ended with it.
+pub(crate) struct Background(pub(crate) Place);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.0.run(&["stop"]);
+    }
+}
+
 /// An agent in the foreground, ended with the test.
 pub(crate) struct Agent {
     child: Child,
@@ -177,6 +186,7 @@ pub(crate) fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// Whether this is no Wine: what that does not enforce is asserted on Windows alone.
+#[allow(clippy::print_stdout)] // for whoever reads what the tests have shown
 pub(crate) fn on_windows(what: &str) -> bool {
     let real = !myagent::platform::windows::is_wine();
     if !real {

@@ -3,16 +3,7 @@
 use std::io::Read;
 use std::process::Stdio;
 
-use crate::rig::{Client, Place, said, until};
-
-/// An agent in the background that a test has started is ended with it.
-pub(crate) struct Background(pub(crate) Place);
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        let _ = self.0.run(&["stop"]);
-    }
-}
+use crate::rig::{Background, Client, Place, said, until};
 
 #[test]
 fn every_shell_is_shown_the_pipe() {

@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::Sender;
 use widestring::{U16CStr, u16cstr};
 use windows_sys::Win32::Foundation::{HWND, LPARAM, LRESULT, WPARAM};
+use windows_sys::Win32::Storage::FileSystem::READ_CONTROL;
 use windows_sys::Win32::System::DataExchange::COPYDATASTRUCT;
 use windows_sys::Win32::System::LibraryLoader::GetModuleHandleW;
 use windows_sys::Win32::System::Memory::{
@@ -152,8 +153,9 @@ struct Shared {
 impl Shared {
     fn open(name: &CStr) -> io::Result<Self> {
         let access = FILE_MAP_READ | FILE_MAP_WRITE;
+        // Without the last of these rights nobody is told whose it is.
         // SAFETY: the name ends with a zero.
-        let mapping = unsafe { OpenFileMappingA(access, 0, name.as_ptr().cast()) };
+        let mapping = unsafe { OpenFileMappingA(access | READ_CONTROL, 0, name.as_ptr().cast()) };
         if mapping.is_null() {
             return Err(io::Error::last_os_error());
         }
