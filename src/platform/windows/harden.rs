@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::io;
 use std::ptr::null_mut;
 
-use widestring::U16CString;
+use widestring::{U16CString, u16cstr};
 use windows_sys::Win32::Foundation::LocalFree;
 use windows_sys::Win32::Security::Authorization::{
     ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
@@ -19,11 +19,11 @@ use windows_sys::Win32::Security::{
 use windows_sys::Win32::System::Diagnostics::Debug::{
     SEM_FAILCRITICALERRORS, SEM_NOGPFAULTERRORBOX, SEM_NOOPENFILEERRORBOX, SetErrorMode,
 };
-use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::Threading::{
     GetCurrentProcess, ProcessExtensionPointDisablePolicy, ProcessImageLoadPolicy, SetProcessMitigationPolicy,
 };
 
+use super::library::{self, Function};
 use super::security;
 use crate::control::{Measure, State};
 
@@ -103,14 +103,10 @@ fn no_reports() -> io::Result<()> {
     // SAFETY: no pointer.
     unsafe { SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX) };
     type SetFlags = unsafe extern "system" fn(u32) -> i32;
-    let name = U16CString::from_str("kernel32.dll").map_err(io::Error::other)?;
-    // SAFETY: the name ends with a zero; the module is there for as long as the process.
-    let kernel = unsafe { GetModuleHandleW(name.as_ptr()) };
-    // SAFETY: a module of this process, and a name that ends with a zero.
-    let found = unsafe { GetProcAddress(kernel, c"WerSetFlags".as_ptr().cast()) };
+    let found = library::function(u16cstr!("kernel32.dll"), c"WerSetFlags");
     let found = found.ok_or_else(|| io::Error::other("this system has no WerSetFlags"))?;
     // SAFETY: the documented signature of that function.
-    let set = unsafe { std::mem::transmute::<unsafe extern "system" fn() -> isize, SetFlags>(found) };
+    let set = unsafe { std::mem::transmute::<Function, SetFlags>(found) };
     // SAFETY: no pointer.
     match unsafe { set(NO_HEAP) } {
         0 => Ok(()),

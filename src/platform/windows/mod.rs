@@ -16,6 +16,7 @@ pub mod hangup;
 pub mod harden;
 pub mod heard;
 mod job;
+pub(crate) mod library;
 pub mod life;
 pub mod lock;
 pub mod pageant;
@@ -28,17 +29,10 @@ pub mod socket;
 mod stream;
 pub mod terminal;
 
-use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
-
 /// Whether this is Wine, which stands in for Windows in tests and leaves some of it out.
 #[must_use]
-#[allow(unsafe_code)]
 pub fn is_wine() -> bool {
-    let name: Vec<u16> = "ntdll.dll\0".encode_utf16().collect();
-    // SAFETY: the name ends with a zero; the module is there for as long as the process.
-    let system = unsafe { GetModuleHandleW(name.as_ptr()) };
-    // SAFETY: a module of this process, and a name that ends with a zero.
-    unsafe { GetProcAddress(system, c"wine_get_version".as_ptr().cast()) }.is_some()
+    library::function(widestring::u16cstr!("ntdll.dll"), c"wine_get_version").is_some()
 }
 
 /// Whether an error is the system's of this number.

@@ -8,14 +8,16 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-use windows_sys::Win32::Foundation::{HANDLE, HMODULE};
-use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
+use widestring::u16cstr;
+use windows_sys::Win32::Foundation::HANDLE;
 use windows_sys::Win32::System::Memory::{
     GetProcessWorkingSetSizeEx, MEM_COMMIT, MEM_RELEASE, MEM_RESERVE, PAGE_NOACCESS, PAGE_READWRITE,
     SetProcessWorkingSetSizeEx, VirtualAlloc, VirtualFree, VirtualLock, VirtualProtect,
 };
 use windows_sys::Win32::System::SystemInformation::{GetSystemInfo, SYSTEM_INFO};
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
+
+use crate::platform::windows::library::{Function, function};
 
 /// Bytes of inaccessible memory on either side of a region, so that an overrun faults: one page.
 pub(super) fn guard() -> usize {
@@ -91,15 +93,10 @@ fn raise_working_set(more: usize) -> bool {
 /// Advice that the system may not know: the rest of the protection does not hang on it.
 fn leave_out_of_reports(base: NonNull<u8>, len: usize) {
     type Register = unsafe extern "system" fn(*const std::ffi::c_void, u32) -> i32;
-    let name: Vec<u16> = "kernel32.dll\0".encode_utf16().collect();
-    // SAFETY: the name ends with a zero; the module is there for as long as the process.
-    let kernel: HMODULE = unsafe { GetModuleHandleW(name.as_ptr()) };
-    // SAFETY: a module of this process, and a name that ends with a zero.
-    let found = unsafe { GetProcAddress(kernel, c"WerRegisterExcludedMemoryBlock".as_ptr().cast()) };
+    let found = function(u16cstr!("kernel32.dll"), c"WerRegisterExcludedMemoryBlock");
     if let (Some(found), Ok(len)) = (found, u32::try_from(len)) {
         // SAFETY: the documented signature of that function.
-        let register =
-            unsafe { std::mem::transmute::<unsafe extern "system" fn() -> isize, Register>(found) };
+        let register = unsafe { std::mem::transmute::<Function, Register>(found) };
         // SAFETY: it notes the range, and touches none of it.
         let _ = unsafe { register(base.as_ptr().cast(), len) };
     }
