@@ -11,6 +11,7 @@ checks() {
     descriptors
     each_client with
     refused_by_window
+    from_file
     take_key_away && each_client without
     stops
 }
@@ -72,6 +73,28 @@ each_client() {
     client "$phase" "$plink by Pageant's pipe alone: plink logs in" plink plink-pipe.exe
     client "$phase" "$plink by Pageant's window alone: plink logs in" plink plink-window.exe
     client "$phase" "$go by Cygwin's socket: $steps" "$wine" "$clients/go.exe" cygwin "$cygwin" use "${task[@]}"
+}
+
+# Our own commands put a key in, and take it out; others use it meanwhile.
+from_file() {
+    local what="a key from a file: myagent add, list and remove" file=$scratch/filed key fingerprint
+    ssh-keygen -q -t ed25519 -N '' -C filed -f "$file" </dev/null
+    key=$(awk '{ print $2 }' "$file.pub") fingerprint=$(ssh-keygen -lf "$file.pub" | awk '{ print $2 }')
+    cat -- "$file.pub" >>"$scratch/sshd/keys"
+    if "$wine" "$agent" add "$file" >"$scratch/said" 2>&1 && rm -- "$file" && listed; then
+        client with 'Go x/crypto by the pipe, a key from a file: lists, signs, logs in' "$wine" "$clients/go.exe" \
+            pipe "$PIPE" use "$key" "127.0.0.1:$sshd_port" "$(id -un)" "$host_key"
+        if "$wine" "$agent" remove "$fingerprint" >"$scratch/said" 2>&1 && ! listed; then
+            pass "$what"
+            return
+        fi
+    fi
+    fail "$what" "$scratch/said"
+}
+
+listed() {
+    "$wine" "$agent" list >"$scratch/said" 2>&1
+    grep -qF " $fingerprint " "$scratch/said"
 }
 
 npm_version() {
