@@ -92,10 +92,18 @@ pub use windows::SECTIONS;
 /// An ssh-agent that is still there, with its keys, after you log in again.
 #[derive(Debug, Parser)]
 #[command(name = "myagent", version, arg_required_else_help = true)]
-#[command(long_about = "An ssh-agent that is still there, with its keys, after you log in again.\n\n\
+#[cfg_attr(
+    windows,
+    command(long_about = "An ssh-agent that is still there, with its keys, after you log in again.\n\n\
+`myagent install` has it start when you sign in, and `myagent start` at once. Clients find it by themselves.")
+)]
+#[cfg_attr(
+    unix,
+    command(long_about = "An ssh-agent that is still there, with its keys, after you log in again.\n\n\
 Put this line into your shell's rc file; it starts the agent once and finds it from then on:\n\n    \
 eval \"$(myagent start)\"\n\n\
-`myagent install` does that, and sets up a service where one can outlive the logout.")]
+`myagent install` does that, and sets up a service where one can outlive the logout.")
+)]
 #[command(disable_help_subcommand = true, subcommand_value_name = "COMMAND")]
 pub struct Cli {
     /// What to do.
@@ -132,7 +140,11 @@ pub enum Command {
     Unlock,
     /// Print what makes a shell complete this program's commands and options
     Completions(Completions),
-    /// Make it permanent: for every shell, and as a service where one can outlive the logout
+    #[cfg_attr(
+        unix,
+        doc = "Make it permanent: for every shell, and as a service where one can outlive the logout"
+    )]
+    #[cfg_attr(windows, doc = "Have the agent start when you sign in")]
     Install(Install),
     /// Take back what install did
     Uninstall(Uninstall),

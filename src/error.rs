@@ -232,6 +232,9 @@ impl Error {
     /// What the user can do next, where there is one thing to say.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
+        if let Some(hint) = self.hint_on_windows().filter(|_| cfg!(windows)) {
+            return Some(hint.to_owned());
+        }
         let hint = match self {
             Self::NotRunning | Self::Lost => "start one: eval \"$(myagent start)\"",
             Self::AlreadyRunning { .. } => "use it: eval \"$(myagent start)\", or end it: myagent stop",
@@ -271,6 +274,19 @@ impl Error {
             _ => "",
         };
         (!hint.is_empty()).then(|| hint.to_owned())
+    }
+
+    /// What is another thing to do there.
+    fn hint_on_windows(&self) -> Option<&'static str> {
+        match self {
+            Self::NotRunning => Some("start one: myagent start"),
+            Self::AlreadyRunning { .. } => Some("see where it is: myagent status; or end it: myagent stop"),
+            Self::TooLong { .. } | Self::Unprintable { .. } | Self::Unfit { .. } | Self::NoPlace { .. } => {
+                Some(r"set MYAGENT_SOCK to a plain pipe, such as \\.\pipe\my-second-agent, or to nothing")
+            }
+            Self::NoHome => Some("set LOCALAPPDATA to a directory of your own"),
+            _ => None,
+        }
     }
 
     /// The exit status that goes with this error.

@@ -6,6 +6,7 @@
 
 use super::process::poll_until;
 use crate::error::Error;
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
@@ -20,6 +21,8 @@ use std::time::{Duration, Instant};
 const MAX_OUTPUT: usize = 64 * 1024;
 /// Between two looks at a program that has closed its output and is about to end.
 const PAUSE: Duration = Duration::from_millis(1);
+/// Between two looks whether one has ended that says nothing.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Where programs are looked for.
 #[derive(Clone, Debug)]
@@ -113,13 +116,13 @@ pub(super) fn can_be_run(meta: &Metadata) -> bool {
     meta.is_file() && meta.permissions().mode() & 0o111 != 0
 }
 
-/// Reads both outputs to their ends, and waits for the end of the process.
+/// Reads both outputs to their ends, or to that of the process: what it leaves behind may hold them for ever.
 fn listen(child: &mut Child, end: Instant) -> io::Result<Said> {
     let (Some(mut out), Some(mut err)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(io::ErrorKind::NotConnected.into());
     };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    let (mut out_open, mut err_open) = (true, true);
+    let (mut out_open, mut err_open, mut ended) = (true, true, false);
     while out_open || err_open {
         let mut fds = Vec::with_capacity(2);
         if out_open {
@@ -128,7 +131,16 @@ fn listen(child: &mut Child, end: Instant) -> io::Result<Said> {
         if err_open {
             fds.push(PollFd::new(err.as_fd(), PollFlags::POLLIN));
         }
-        poll_until(&mut fds, end)?;
+        let look = if ended { Instant::now() } else { end.min(Instant::now() + LOOK) };
+        match poll_until(&mut fds, look) {
+            Ok(()) => {}
+            Err(Errno::ETIMEDOUT) if ended => break,
+            Err(Errno::ETIMEDOUT) if look < end => {
+                ended = child.try_wait()?.is_some();
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        }
         let ready: Vec<bool> = fds.iter().map(|fd| fd.any().unwrap_or(false)).collect();
         let of_err = usize::from(out_open);
         let err_ready = err_open && ready.get(of_err).copied().unwrap_or(false);
@@ -188,4 +200,21 @@ fn as_called(name: &Path) -> Option<PathBuf> {
         return std::path::absolute(name).ok();
     }
     Programs::current().find(name.to_str()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
+    #[test]
+    fn what_a_program_leaves_behind_is_not_waited_for() {
+        let programs = Programs::at("/usr/bin:/bin");
+        let said = programs.run("sh", &["-c", "sleep 600 & echo $!; exit 3"], &[], Duration::from_secs(60));
+        let said = said.unwrap();
+        let left = Pid::from_raw(said.stdout.trim().parse().unwrap());
+        let is_there = kill(left, Signal::SIGKILL).is_ok();
+        assert_eq!((said.status.code(), is_there), (Some(3), true));
+    }
 }

@@ -99,5 +99,12 @@ fn others_have_openssh_s_pipe() {
     }
     let (_, text, _) = agent.place.run(&["status"]);
     assert!(text.contains("refused  OpenSSH: "), "{text}");
+    // Whoever has just started one is told, and nobody later.
+    assert_eq!(agent.place.run(&["stop"]).0, 0);
+    let (status, output, error) = agent.place.run(&["start", "--shell", "env"]);
+    assert!(status == 0 && output.starts_with("SSH_AUTH_SOCK="), "{output}");
+    assert!(error.contains("not found by Windows' own ssh: ") && error.contains("Stop-Service"), "{error}");
+    assert_eq!(agent.place.run(&["start", "--shell", "env"]), (0, output, String::new()));
+    assert_eq!(agent.place.run(&["stop"]).0, 0);
     service.abort();
 }

@@ -7,10 +7,10 @@
 use super::probe::{self, Found};
 use super::serve::{self, Birth};
 use super::settle::{Settled, settle};
-use super::{own, print};
+use super::{own, print, say};
 use crate::agent::Options;
 use crate::cli::{Level, Shell, Start};
-use crate::control::{Op, Reply, State, ask};
+use crate::control::{Op, Reply, State, Way, ask};
 use crate::error::Error;
 use crate::platform::executable::Program;
 use crate::platform::life::Life;
@@ -20,7 +20,9 @@ use crate::platform::process::{self, Reporter};
 use clap::ValueEnum;
 
 /// What the way for Git Bash and Cygwin is called in a status.
-pub(super) const SOCKET_FILE: &str = "Cygwin";
+const SOCKET_FILE: &str = "Cygwin";
+/// And that for Windows' own ssh.
+const OPENSSH: &str = "OpenSSH";
 
 pub(super) fn run(options: &Start) -> Result<(), Error> {
     if !options.command.is_empty() {
@@ -54,8 +56,19 @@ fn find_or_start<'c>(candidates: &'c [Candidate], arguments: &[String]) -> Resul
         Found::Agent(candidate, _) => Ok(candidate),
         Found::Nothing | Found::Ending(_) => {
             process::start_agent(arguments)?.wait()?;
-            candidates.first().ok_or(Error::NotRunning)
+            let candidate = candidates.first().ok_or(Error::NotRunning)?;
+            tell_what_is_missing(candidate);
+            Ok(candidate)
         }
+    }
+}
+
+/// Says once, of an agent that was just started, what Windows' own ssh will miss.
+fn tell_what_is_missing(candidate: &Candidate) {
+    let Ok(Reply::Status(status)) = ask(&candidate.control(), Op::Status) else { return };
+    let missing = |way: &&Way| way.name == OPENSSH && way.state != State::On;
+    if let Some(way) = status.ways.iter().find(missing) {
+        say(&format!("not found by Windows' own ssh: {}", way.detail), None);
     }
 }
 
