@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::platform::display::Surroundings;
 use crate::platform::socket::{self, Stream, Timed as _};
 use serde::{Deserialize, Serialize};
+use std::fmt::Display;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -224,6 +225,16 @@ pub struct Measure {
     pub state: State,
     /// What it means, or why it could not be had.
     pub detail: String,
+}
+
+/// A measure that is on, or refused with what the system said.
+#[must_use]
+pub fn measure(name: &str, detail: &str, result: Result<(), impl Display>) -> Measure {
+    let (state, detail) = match result {
+        Ok(()) => (State::On, detail.to_owned()),
+        Err(error) => (State::Refused, error.to_string()),
+    };
+    Measure { name: name.to_owned(), state, detail }
 }
 
 /// Whether a measure is in force.

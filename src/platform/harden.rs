@@ -7,7 +7,7 @@
 
 use std::fmt::Display;
 
-use crate::control::{Measure, State};
+use crate::control::{Measure, State, measure};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::{Mode, umask};
 
@@ -67,14 +67,4 @@ pub fn refuse_calls() -> Measure {
 
 fn refused_calls(result: Result<(), impl Display>) -> Measure {
     measure(SYSTEM_CALLS, "what it has no use for is refused to it and to all it runs", result)
-}
-
-/// A measure that is on, or refused with what the system said.
-#[must_use]
-pub fn measure(name: &str, detail: &str, result: Result<(), impl Display>) -> Measure {
-    let (state, detail) = match result {
-        Ok(()) => (State::On, detail.to_owned()),
-        Err(error) => (State::Refused, error.to_string()),
-    };
-    Measure { name: name.to_owned(), state, detail }
 }

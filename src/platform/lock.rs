@@ -5,11 +5,11 @@
 //! for people; nothing is decided by it.
 #![forbid(unsafe_code)]
 
+pub use super::holder::Holder;
 use super::{directory, unix};
 use crate::error::Error;
-use std::fmt;
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -18,9 +18,6 @@ use std::path::{Path, PathBuf};
 const RETRIES: usize = 100;
 /// Mode of the file: the owner alone.
 const MODE: u32 = 0o600;
-/// More than a holder ever writes.
-const MAX_NOTE: u64 = 1024;
-
 /// The held lock. It ends with the last copy of its descriptor, which no program started by us inherits.
 #[derive(Debug)]
 pub struct InstanceLock {
@@ -35,18 +32,6 @@ pub enum Attempt {
     Acquired(InstanceLock),
     /// Another process has it.
     Held(Holder),
-}
-
-/// What the process that holds a lock wrote about itself; empty if it did not come to that.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Holder {
-    note: String,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.note.is_empty() { f.write_str("an unnamed process") } else { f.write_str(&self.note) }
-    }
 }
 
 impl InstanceLock {
@@ -109,7 +94,7 @@ impl InstanceLock {
 
     /// Writes for people who holds the lock: this process, for the agent at `socket`.
     pub fn record(&self, socket: &Path) {
-        let note = format!("pid {}, {}\n", std::process::id(), socket.display());
+        let note = Holder::note(socket);
         let mut file = &self.file;
         // Only information: a full disk must not keep an agent from starting.
         let _ = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(note.as_bytes()));
@@ -125,14 +110,6 @@ impl InstanceLock {
 impl AsFd for InstanceLock {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
-    }
-}
-
-impl Holder {
-    fn read(file: File) -> Self {
-        let mut note = String::new();
-        let _ = file.take(MAX_NOTE).read_to_string(&mut note);
-        Self { note: note.trim().chars().map(|c| if c.is_control() { '?' } else { c }).collect() }
     }
 }
 

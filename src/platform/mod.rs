@@ -37,6 +37,7 @@ pub mod harden;
 pub mod heard;
 #[cfg(unix)]
 pub mod hibernation;
+mod holder;
 pub mod interrupt;
 #[cfg(unix)]
 pub mod lasting;

@@ -4,11 +4,10 @@
 //! terminal, directory or signal setting of its caller. Must run before any thread exists.
 #![forbid(unsafe_code)]
 
-use super::harden::measure;
 #[cfg(not(target_os = "linux"))]
 use super::program::Programs;
 use super::{descriptors, unix};
-use crate::control::Measure;
+use crate::control::{Measure, measure};
 use crate::error::Error;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

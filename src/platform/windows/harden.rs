@@ -3,7 +3,6 @@
 //! Guarantees that every measure is tried and reported, and that none that fails keeps the agent from starting.
 #![allow(unsafe_code)]
 
-use std::fmt::Display;
 use std::io;
 use std::ptr::null_mut;
 
@@ -25,7 +24,7 @@ use windows_sys::Win32::System::Threading::{
 
 use super::library::{self, Function};
 use super::security;
-use crate::control::{Measure, State};
+use crate::control::{Measure, measure};
 
 /// What others of the same user may still do to the agent's process: ask who it is, wait for its end, end it
 /// (`PROCESS_QUERY_LIMITED_INFORMATION`, `SYNCHRONIZE`, `PROCESS_TERMINATE`, `READ_CONTROL`). Not: read or write its
@@ -48,16 +47,6 @@ pub fn harden() -> Vec<Measure> {
         measure("no crash dumps", "error reports hold no heap, and nothing is shown", no_reports()),
         measure("no foreign code", "no hooks, and no libraries from elsewhere", foreign),
     ]
-}
-
-/// A measure that is on, or refused with what the system said.
-#[must_use]
-pub fn measure(name: &str, detail: &str, result: Result<(), impl Display>) -> Measure {
-    let (state, detail) = match result {
-        Ok(()) => (State::On, detail.to_owned()),
-        Err(error) => (State::Refused, error.to_string()),
-    };
-    Measure { name: name.to_owned(), state, detail }
 }
 
 /// Gives this process an access list. The rights that its owner has unasked (OW) are named too, and so not had.

@@ -4,9 +4,8 @@
 //! it is for people; nothing is decided by it.
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::os::windows::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -15,9 +14,7 @@ use windows_sys::Win32::Storage::FileSystem::{FILE_SHARE_READ, FILE_SHARE_WRITE}
 
 use super::directory;
 use crate::error::Error;
-
-/// More than a holder ever writes.
-const MAX_NOTE: u64 = 1024;
+pub use crate::platform::holder::Holder;
 
 /// The held lock. No program that we start inherits it.
 #[derive(Debug)]
@@ -35,18 +32,6 @@ pub enum Attempt {
     Held(Holder),
 }
 
-/// What the process that holds a lock wrote about itself; empty if it did not come to that.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Holder {
-    note: String,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.note.is_empty() { f.write_str("an unnamed process") } else { f.write_str(&self.note) }
-    }
-}
-
 impl InstanceLock {
     /// Tries to take the lock at `path`, making the file and its directory where they are missing.
     ///
@@ -60,7 +45,7 @@ impl InstanceLock {
         options.read(true).write(true).create(true).truncate(false).share_mode(FILE_SHARE_READ);
         match options.open(path) {
             Ok(file) => Ok(Attempt::Acquired(Self { file, path: path.to_owned() })),
-            Err(error) if is_held(&error) => Ok(Attempt::Held(Holder::read(path))),
+            Err(error) if is_held(&error) => Ok(Attempt::Held(holder(path))),
             Err(error) => Err(Error::io(format!("open the lock file {}", path.display()), error)),
         }
     }
@@ -76,7 +61,7 @@ impl InstanceLock {
 
     /// Writes for people who holds the lock: this process, for the agent at `socket`.
     pub fn record(&self, socket: &Path) {
-        let note = format!("pid {}, {}\n", std::process::id(), socket.display());
+        let note = Holder::note(socket);
         let mut file = &self.file;
         // Only information: a full disk must not keep an agent from starting.
         let _ = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(note.as_bytes()));
@@ -93,13 +78,9 @@ fn is_held(error: &io::Error) -> bool {
     super::has_number(error, ERROR_SHARING_VIOLATION)
 }
 
-impl Holder {
-    fn read(path: &Path) -> Self {
-        let mut note = String::new();
-        let shared = FILE_SHARE_READ | FILE_SHARE_WRITE;
-        if let Ok(file) = OpenOptions::new().read(true).share_mode(shared).open(path) {
-            let _ = file.take(MAX_NOTE).read_to_string(&mut note);
-        }
-        Self { note: note.trim().chars().map(|c| if c.is_control() { '?' } else { c }).collect() }
-    }
+/// What the one who has the file open for writing has written into it.
+fn holder(path: &Path) -> Holder {
+    let shared = FILE_SHARE_READ | FILE_SHARE_WRITE;
+    let file = OpenOptions::new().read(true).share_mode(shared).open(path);
+    file.map(Holder::read).unwrap_or_default()
 }

@@ -17,8 +17,8 @@ use windows_sys::Win32::Security::Authorization::{
     SDDL_REVISION_1, SE_KERNEL_OBJECT,
 };
 use windows_sys::Win32::Security::{
-    DACL_SECURITY_INFORMATION, GetTokenInformation, OWNER_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID,
-    RevertToSelf, TOKEN_QUERY, TOKEN_USER, TokenUser,
+    DACL_SECURITY_INFORMATION, GetTokenInformation, OBJECT_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION,
+    PSECURITY_DESCRIPTOR, PSID, RevertToSelf, TOKEN_QUERY, TOKEN_USER, TokenUser,
 };
 use windows_sys::Win32::System::Pipes::ImpersonateNamedPipeClient;
 use windows_sys::Win32::System::Threading::{
@@ -138,32 +138,50 @@ fn taken(text: *mut u16) -> String {
     copy
 }
 
+/// Owner, or owner and access list, of the object behind a handle. Given back to the system when dropped.
+struct Described {
+    descriptor: PSECURITY_DESCRIPTOR,
+    /// Lies in the descriptor; null where nobody owns the object.
+    owner: PSID,
+}
+
+impl Described {
+    fn of(object: BorrowedHandle<'_>, parts: OBJECT_SECURITY_INFORMATION) -> io::Result<Self> {
+        let mut described = Self { descriptor: null_mut(), owner: null_mut() };
+        // SAFETY: pointers to a live local, or none; a handle that is open for as long as it is borrowed.
+        let refused = unsafe {
+            GetSecurityInfo(
+                object.as_raw_handle(),
+                SE_KERNEL_OBJECT,
+                parts,
+                &raw mut described.owner,
+                null_mut(),
+                null_mut(),
+                null_mut(),
+                &raw mut described.descriptor,
+            )
+        };
+        if refused == 0 { Ok(described) } else { Err(super::numbered(refused)) }
+    }
+}
+
+impl Drop for Described {
+    fn drop(&mut self) {
+        // SAFETY: made for us by LocalAlloc, or null, and nobody uses it any more.
+        unsafe { LocalFree(self.descriptor) };
+    }
+}
+
 /// Who has made the object behind a handle, such as the server of a pipe.
 ///
 /// # Errors
 /// The system's.
 pub(super) fn owner(object: BorrowedHandle<'_>) -> io::Result<Whose> {
-    let (mut sid, mut descriptor): (PSID, PSECURITY_DESCRIPTOR) = (null_mut(), null_mut());
-    // SAFETY: pointers to live locals, or none; a handle that is open for as long as it is borrowed.
-    let refused = unsafe {
-        GetSecurityInfo(
-            object.as_raw_handle(),
-            SE_KERNEL_OBJECT,
-            OWNER_SECURITY_INFORMATION,
-            &raw mut sid,
-            null_mut(),
-            null_mut(),
-            null_mut(),
-            &raw mut descriptor,
-        )
-    };
-    if refused != 0 {
-        return Err(super::numbered(refused));
+    let described = Described::of(object, OWNER_SECURITY_INFORMATION)?;
+    if described.owner.is_null() {
+        return Ok(Whose::Other);
     }
-    let owner = if sid.is_null() { Ok(String::new()) } else { text_of(sid) };
-    // SAFETY: made for us by LocalAlloc, and nobody uses it or the identifier in it any more.
-    unsafe { LocalFree(descriptor) };
-    owner.map(|sid| Whose::of(&sid))
+    text_of(described.owner).map(|sid| Whose::of(&sid))
 }
 
 /// Owner and access list of the object behind a handle, in the system's own notation.
@@ -171,39 +189,20 @@ pub(super) fn owner(object: BorrowedHandle<'_>) -> io::Result<Whose> {
 /// # Errors
 /// The system's.
 pub fn described(object: BorrowedHandle<'_>) -> io::Result<String> {
-    let wanted = OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
-    let mut descriptor: PSECURITY_DESCRIPTOR = null_mut();
-    // SAFETY: a pointer to a live local, or none; a handle that is open for as long as it is borrowed.
-    let refused = unsafe {
-        GetSecurityInfo(
-            object.as_raw_handle(),
-            SE_KERNEL_OBJECT,
-            wanted,
-            null_mut(),
-            null_mut(),
-            null_mut(),
-            null_mut(),
-            &raw mut descriptor,
-        )
-    };
-    if refused != 0 {
-        return Err(super::numbered(refused));
-    }
+    let parts = OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
+    let described = Described::of(object, parts)?;
     let mut text: *mut u16 = null_mut();
-    // SAFETY: the descriptor was just made, and the pointer is to a live local.
+    // SAFETY: the descriptor is alive, and the pointer is to a live local.
     let done = unsafe {
         ConvertSecurityDescriptorToStringSecurityDescriptorW(
-            descriptor,
+            described.descriptor,
             SDDL_REVISION_1,
-            wanted,
+            parts,
             &raw mut text,
             null_mut(),
         )
     };
-    let described = if done == 0 { Err(io::Error::last_os_error()) } else { Ok(taken(text)) };
-    // SAFETY: made for us by LocalAlloc, and nobody uses it any more.
-    unsafe { LocalFree(descriptor) };
-    described
+    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(taken(text)) }
 }
 
 /// What gives an object to us and to the system, and to nobody else, in that notation.

@@ -9,9 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::process::{Process, Saved};
-use crate::control::Measure;
+use crate::control::{Measure, measure};
 use crate::message::{DecodeError, Reader, put_string, put_u32, put_u64};
-use crate::platform::harden::measure;
 use crate::platform::lasting::Lasting;
 
 /// Most processes at once: more than anybody has tokens.
