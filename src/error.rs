@@ -232,9 +232,11 @@ impl Error {
     /// What the user can do next, where there is one thing to say.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        if let Some(hint) = self.hint_on_windows().filter(|_| cfg!(windows)) {
-            return Some(hint.to_owned());
-        }
+        let here = self.hint_on_windows().filter(|_| cfg!(windows)).map(str::to_owned);
+        here.or_else(|| self.usual_hint())
+    }
+
+    fn usual_hint(&self) -> Option<String> {
         let hint = match self {
             Self::NotRunning | Self::Lost => "start one: eval \"$(myagent start)\"",
             Self::AlreadyRunning { .. } => "use it: eval \"$(myagent start)\", or end it: myagent stop",

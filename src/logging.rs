@@ -5,6 +5,7 @@
 //! where is the callers' business; no secret may be, at any level.
 #![forbid(unsafe_code)]
 
+use crate::platform::harden::close_thread;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -97,6 +98,7 @@ impl Queue {
     fn new(mut write: impl FnMut(&[u8]) -> io::Result<()> + Send + 'static) -> Self {
         let (sender, items) = sync_channel(MOST_WAITING);
         let write_all = move || {
+            close_thread();
             let mut batch = Vec::new();
             while let Ok(first) = items.recv() {
                 let mut flushes = Vec::new();

@@ -54,6 +54,7 @@ use crate::control::Measure;
 use crate::error::Error;
 use crate::frame::{Intake, Room};
 use crate::platform::executable::Program;
+use crate::platform::harden::close_thread;
 use crate::platform::life::Life;
 use crate::platform::lock::InstanceLock;
 use crate::platform::paths::Places;
@@ -276,6 +277,7 @@ fn runtime() -> Result<Runtime, Error> {
         // Signatures that take long wait here in order, and use every core.
         .max_blocking_threads(cores.max(2) + asking::LISTENERS)
         .thread_stack_size(STACK)
+        .on_thread_start(close_thread)
         .enable_all()
         .build()
         .map_err(|error| Error::io("start threads", error))

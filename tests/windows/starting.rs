@@ -3,6 +3,16 @@
 use std::io::Read;
 use std::process::Stdio;
 
+use windows_sys::Win32::Foundation::{CloseHandle, HANDLE, INVALID_HANDLE_VALUE};
+use windows_sys::Win32::System::Diagnostics::ToolHelp::{
+    CreateToolhelp32Snapshot, TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
+};
+use windows_sys::Win32::System::Threading::{
+    OpenProcess, OpenThread, PROCESS_CREATE_THREAD, PROCESS_DUP_HANDLE, PROCESS_QUERY_LIMITED_INFORMATION,
+    PROCESS_VM_READ, PROCESS_VM_WRITE, THREAD_GET_CONTEXT, THREAD_SET_CONTEXT, THREAD_SUSPEND_RESUME,
+    THREAD_SYNCHRONIZE,
+};
+
 use crate::rig::{Background, Client, Place, said, until};
 
 #[test]
@@ -115,4 +125,76 @@ fn its_process_is_closed() {
     {
         assert_eq!(named(measure), "on", "{measures:?}");
     }
+}
+
+/// A directory that a process is in cannot be removed.
+#[test]
+fn the_agent_is_not_in_its_starters_directory() {
+    let (place, there) = (Background(Place::own()), tempfile::tempdir().unwrap());
+    let here = there.path().join("here");
+    std::fs::create_dir(&here).unwrap();
+    let start = place.0.myagent(&["start"]).current_dir(&here).output().unwrap();
+    assert!(start.status.success());
+    assert_eq!(Client::open(place.0.pipe()).keys(), 0);
+    std::fs::remove_dir(&here).unwrap();
+}
+
+/// A pipe may be called as the usual files are: another agent has files of its own.
+#[test]
+fn a_second_agent_has_files_of_its_own() {
+    let first = Background(Place { pipe: Some(r"\\.\pipe\agent".into()), ..Place::own() });
+    assert_eq!(first.0.run(&["start"]).0, 0);
+    let files = std::fs::read_dir(first.0.profile.path().join("myagent")).unwrap();
+    let mut names: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["pipe.agent.lock", "pipe.agent.log"]);
+}
+
+/// What other processes of the same user may open of it.
+#[test]
+fn neither_its_memory_nor_its_threads_are_open_to_others() {
+    let place = Background(Place::own());
+    place.0.run(&["start"]);
+    let pid = u32::try_from(place.0.status()["pid"].as_u64().unwrap()).unwrap();
+    // SAFETY: no pointer.
+    let process = |access: u32| opens(unsafe { OpenProcess(access, 0, pid) });
+    assert!(process(PROCESS_QUERY_LIMITED_INFORMATION), "who it is may be asked");
+    for access in [PROCESS_VM_READ, PROCESS_VM_WRITE, PROCESS_DUP_HANDLE, PROCESS_CREATE_THREAD] {
+        assert!(!process(access), "{access:#x}");
+    }
+    let threads = threads(pid);
+    assert!(threads.len() > 2, "{threads:?}");
+    for number in threads {
+        // SAFETY: no pointer.
+        let thread = |access: u32| opens(unsafe { OpenThread(access, 0, number) });
+        assert!(thread(THREAD_SYNCHRONIZE), "thread {number} is gone");
+        for access in [THREAD_SET_CONTEXT, THREAD_GET_CONTEXT, THREAD_SUSPEND_RESUME] {
+            assert!(!thread(access), "thread {number}: {access:#x}");
+        }
+    }
+}
+
+fn opens(handle: HANDLE) -> bool {
+    // SAFETY: it was just opened, or is none.
+    !handle.is_null() && unsafe { CloseHandle(handle) } != 0
+}
+
+/// The numbers of a process' threads.
+fn threads(pid: u32) -> Vec<u32> {
+    // SAFETY: no pointer.
+    let list = unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0) };
+    assert_ne!(list, INVALID_HANDLE_VALUE);
+    let size = u32::try_from(size_of::<THREADENTRY32>()).unwrap();
+    let mut entry = THREADENTRY32 { dwSize: size, ..THREADENTRY32::default() };
+    let mut threads = Vec::new();
+    // SAFETY: the structure says how long it is.
+    let mut more = unsafe { Thread32First(list, &raw mut entry) };
+    while more != 0 {
+        threads.extend((entry.th32OwnerProcessID == pid).then_some(entry.th32ThreadID));
+        // SAFETY: as above.
+        more = unsafe { Thread32Next(list, &raw mut entry) };
+    }
+    // SAFETY: made above, and used no more.
+    unsafe { CloseHandle(list) };
+    threads
 }

@@ -12,13 +12,21 @@ use windows_registry::CURRENT_USER;
 
 /// What the system starts for this user at each sign-in.
 const RUN: &str = r"Software\Microsoft\Windows\CurrentVersion\Run";
+/// What follows the program in our line there.
+const ARGUMENTS: &str = " start --shell env";
+/// The longest line that Windows runs at a sign-in, in units of 16 bits.
+const MOST_RUN: usize = 260;
 /// Our value there.
 const NAME: &str = "myagent";
 
 /// Shows what is to be done, does it after a yes, and starts the agent.
 pub(super) fn run(options: &cli::Install) -> Result<u8, Error> {
     let program = this_program().map_err(|error| Error::io("find this program's own file", error))?;
-    let line = format!("\"{}\" start --shell env", program.display());
+    let line = format!("\"{}\"{ARGUMENTS}", program.display());
+    if line.encode_utf16().count() > MOST_RUN {
+        let reason = "its path is too long to be run at sign-in; move it to a shorter one".to_owned();
+        return Err(Error::Program { program: program.display().to_string(), reason });
+    }
     if installed()?.as_ref() == Some(&line) {
         print("nothing to do\n")?;
     } else {
@@ -76,11 +84,13 @@ fn confirm(command: &'static str, yes: bool) -> Result<(), Error> {
 
 /// Taking it back.
 pub(super) mod uninstall {
-    use super::{CURRENT_USER, Error, NAME, RUN, STATUS_OK, cli, confirm, failed, installed, print};
+    use super::{
+        ARGUMENTS, CURRENT_USER, Error, NAME, RUN, STATUS_OK, cli, confirm, failed, installed, print,
+    };
 
     /// Shows what is to be done, and does it after a yes. A running agent goes on.
     pub(in crate::commands) fn run(options: &cli::Uninstall) -> Result<u8, Error> {
-        let Some(line) = installed()? else {
+        let Some(line) = installed()?.filter(|line| line.ends_with(ARGUMENTS)) else {
             print("nothing to do\n")?;
             return Ok(STATUS_OK);
         };

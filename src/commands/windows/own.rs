@@ -7,7 +7,7 @@ use super::start::passed_on;
 use super::stop;
 use crate::cli::Start;
 use crate::error::Error;
-use crate::platform::paths::{self, Environment};
+use crate::platform::paths::{self, Candidate, Environment};
 use crate::platform::process;
 use aws_lc_rs::rand;
 use std::ffi::OsString;
@@ -19,6 +19,9 @@ pub(super) fn run(options: &Start) -> Result<(), Error> {
     rand::fill(&mut number).map_err(|_| Error::io("choose a name", std::io::ErrorKind::Other))?;
     let socket = OsString::from(format!(r"\\.\pipe\myagent.own.{:016x}", u64::from_ne_bytes(number)));
     let candidates = paths::candidates(&Environment { socket: Some(socket.clone()) })?;
+    let files = candidates.first().map(Files);
+    // They are for the command, as in a shell.
+    process::leave_keys_to_others();
     let mut arguments = passed_on(options)?;
     arguments.insert(1, format!("--ends-with={}", std::process::id()));
     process::start_agent_at(&socket, &arguments)?.wait()?;
@@ -29,12 +32,24 @@ pub(super) fn run(options: &Start) -> Result<(), Error> {
         .env("SSH_AUTH_SOCK", &socket)
         .env("MYAGENT_SOCK", &socket)
         .status();
-    let stopped = stop::end(&candidates);
-    let files =
-        candidates.first().map(|candidate| candidate.places().log.into_iter().chain([candidate.lock_file()]));
-    let _ = stopped.map(|()| files.into_iter().flatten().for_each(|file| drop(std::fs::remove_file(file))));
+    // It may have ended by itself, as by the command's own `myagent stop`.
+    let _ = stop::end(&candidates);
+    drop(files);
     match ended {
         Ok(status) => std::process::exit(status.code().unwrap_or(1)),
         Err(source) => Err(Error::Unrunnable { command: program, source }),
+    }
+}
+
+/// What an agent of its own leaves on disk, removed when this is dropped.
+struct Files<'c>(&'c Candidate);
+
+impl Drop for Files<'_> {
+    fn drop(&mut self) {
+        let log = self.0.places().log;
+        let old = log.as_ref().map(|path| path.with_extension("log.old"));
+        for file in [Some(self.0.lock_file()), log, old].into_iter().flatten() {
+            let _ = std::fs::remove_file(file);
+        }
     }
 }

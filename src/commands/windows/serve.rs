@@ -55,6 +55,10 @@ pub(super) fn foreground(mut birth: Birth, shell: Shell) -> Result<(), Error> {
 
 /// Serves in a process that has no console. Its status is of no interest to anyone; its log is.
 pub(super) fn background(mut birth: Birth, reporter: Reporter) -> Result<(), Error> {
+    // A directory that a process is in can be neither removed nor renamed.
+    if let Some(root) = std::env::var_os("SystemRoot") {
+        let _ = std::env::set_current_dir(root);
+    }
     // An agent without a log is better than none.
     let wanted = birth.places.log.take().filter(|_| birth.level != Level::Off);
     let log = wanted.and_then(|path| Some((logging::to_file(birth.level.into(), &path, false).ok()?, path)));

@@ -1,27 +1,34 @@
 //! The file that programs of Cygwin, MSYS2 and Git Bash take for a Unix socket: it names a port on this machine, and the
 //! word that lets in.
 //!
-//! Guarantees: the file lies in the user's own profile; whoever does not say the word that is in it gets no byte but the
-//! end of the connection; who says nothing keeps nobody waiting.
+//! Guarantees: only the user and the system read the file, and nothing of low integrity; it is gone when the agent is;
+//! whoever does not say the word that is in it gets no byte but the end of the connection; who says nothing keeps nobody
+//! waiting.
 #![forbid(unsafe_code)]
 
-use std::fs::OpenOptions;
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::os::windows::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::os::windows::io::AsHandle;
+use std::path::Path;
 use std::time::Duration;
 
 use aws_lc_rs::rand;
 use subtle::ConstantTimeEq;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
-use windows_sys::Win32::Storage::FileSystem::FILE_ATTRIBUTE_SYSTEM;
+use windows_sys::Win32::Foundation::GENERIC_WRITE;
+use windows_sys::Win32::Storage::FileSystem::{
+    DELETE, FILE_ATTRIBUTE_SYSTEM, FILE_FLAG_DELETE_ON_CLOSE, FILE_SHARE_DELETE, FILE_SHARE_READ,
+    READ_CONTROL, WRITE_DAC, WRITE_OWNER,
+};
 
+use super::security;
 use super::socket::{Accepted, Arrival, Peer};
 
 /// The word: four numbers, each in the byte order of this machine.
@@ -35,15 +42,10 @@ const MOST_STRANGERS: usize = 16;
 /// After the system has refused a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The file, removed when this is dropped.
+/// The file. It goes with the process, however that ends: a word that nobody listens for any more would be said to whoever
+/// has the port by then.
 #[derive(Debug)]
-pub struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
+pub struct SocketFile(#[allow(dead_code)] File);
 
 /// Makes the file, and has whoever knows what is in it come in. Needs a runtime.
 ///
@@ -69,35 +71,44 @@ fn contents(port: u16, word: &Word) -> String {
     format!("!<socket >{port} s {}\0", numbers.collect::<Vec<_>>().join("-"))
 }
 
-/// That world knows such files by the attribute of the system's own.
+/// That world knows such files by the attribute of the system's own. What is in it is written when it is ours alone.
 fn write(path: &Path, contents: &str) -> io::Result<SocketFile> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut file = OpenOptions::new();
-    let mut file = file.write(true).create_new(true).attributes(FILE_ATTRIBUTE_SYSTEM).open(path)?;
-    let made = SocketFile(path.to_owned());
+    file.write(true).create_new(true).attributes(FILE_ATTRIBUTE_SYSTEM);
+    file.access_mode(GENERIC_WRITE | DELETE | READ_CONTROL | WRITE_DAC | WRITE_OWNER);
+    file.share_mode(FILE_SHARE_READ | FILE_SHARE_DELETE).custom_flags(FILE_FLAG_DELETE_ON_CLOSE);
+    let mut file = file.open(path)?;
+    security::close_file(file.as_handle())?;
     file.write_all(contents.as_bytes())?;
-    Ok(made)
+    Ok(SocketFile(file))
 }
 
 async fn accept(listener: TcpListener, word: Word, arrivals: Sender<Arrival>) {
-    let strangers = Arc::new(Semaphore::new(MOST_STRANGERS));
+    let mut strangers: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        let Ok(place) = Arc::clone(&strangers).acquire_owned().await else { return };
-        let Ok((mut stream, _)) = listener.accept().await else {
+        let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        let arrivals = arrivals.clone();
-        tokio::spawn(async move {
-            let greeted = timeout(PATIENCE, greet(&mut stream, &word)).await;
-            drop(place);
-            if matches!(greeted, Ok(Ok(()))) {
-                let _ = arrivals.send(Ok((Accepted::Tcp(stream), Ok(Peer::ours(None))))).await;
-            }
-        });
+        strangers.retain(|stranger| !stranger.is_finished());
+        // Anybody on this machine can come as far as this: whoever has been silent the longest makes room.
+        while strangers.len() >= MOST_STRANGERS {
+            strangers.pop_front().iter().for_each(AbortHandle::abort);
+        }
+        let greeted = tokio::spawn(greeted(stream, word, arrivals.clone()));
+        strangers.push_back(greeted.abort_handle());
+    }
+}
+
+/// Lets in whoever says the word.
+async fn greeted(mut stream: TcpStream, word: Word, arrivals: Sender<Arrival>) {
+    if let Ok(Ok(())) = timeout(PATIENCE, greet(&mut stream, &word)).await {
+        // No stranger any more: it may wait for a place.
+        tokio::spawn(async move { arrivals.send(Ok((Accepted::Tcp(stream), Ok(Peer::ours(None))))).await });
     }
 }
 
@@ -144,6 +155,11 @@ mod tests {
         let (sender, mut arrivals) = channel(1);
         let file = serve(&path, sender).unwrap();
         let (port, word) = read(&path);
+        // Many who say nothing keep nobody waiting.
+        let mut silent = Vec::new();
+        for _ in 0..4 * MOST_STRANGERS {
+            silent.push(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap());
+        }
         let mut wrong = word;
         wrong[15] ^= 1;
         let mut stranger = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
@@ -160,7 +176,7 @@ mod tests {
         client.write_all(&[7; CREDENTIALS]).await.unwrap();
         client.read_exact(&mut [0; CREDENTIALS]).await.unwrap();
         assert!(matches!(arrivals.recv().await, Some(Ok((Accepted::Tcp(_), Ok(peer)))) if peer.is_ours()));
-        drop(file);
+        drop((file, silent));
         assert!(!path.exists());
     }
 }

@@ -4,22 +4,15 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::ptr::null_mut;
+use widestring::u16cstr;
 
-use widestring::{U16CString, u16cstr};
-use windows_sys::Win32::Foundation::LocalFree;
-use windows_sys::Win32::Security::Authorization::{
-    ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
-};
-use windows_sys::Win32::Security::{
-    DACL_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR,
-    SetKernelObjectSecurity,
-};
+use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION};
 use windows_sys::Win32::System::Diagnostics::Debug::{
     SEM_FAILCRITICALERRORS, SEM_NOGPFAULTERRORBOX, SEM_NOOPENFILEERRORBOX, SetErrorMode,
 };
 use windows_sys::Win32::System::Threading::{
-    GetCurrentProcess, ProcessExtensionPointDisablePolicy, ProcessImageLoadPolicy, SetProcessMitigationPolicy,
+    GetCurrentProcess, GetCurrentThread, ProcessExtensionPointDisablePolicy, ProcessImageLoadPolicy,
+    SetProcessMitigationPolicy,
 };
 
 use super::library::{self, Function};
@@ -30,6 +23,11 @@ use crate::control::{Measure, measure};
 /// (`PROCESS_QUERY_LIMITED_INFORMATION`, `SYNCHRONIZE`, `PROCESS_TERMINATE`, `READ_CONTROL`). Not: read or write its
 /// memory, debug it, take its handles, start threads in it, or change this very list.
 const LEFT_TO_OTHERS: u32 = 0x1000 | 0x0010_0000 | 0x0001 | 0x0002_0000;
+/// And to its threads: to wait for their end (`SYNCHRONIZE`, `READ_CONTROL`). Who can set what a thread does next can have
+/// it do anything.
+const LEFT_OF_THREADS: u32 = 0x0010_0000 | 0x0002_0000;
+/// An access list to which nothing is added from elsewhere.
+const LIST: u32 = DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION;
 /// `WER_FAULT_REPORTING_FLAG_NOHEAP`: reports of a crash hold no heap.
 const NO_HEAP: u32 = 1;
 
@@ -49,34 +47,34 @@ pub fn harden() -> Vec<Measure> {
     ]
 }
 
-/// Gives this process an access list. The rights that its owner has unasked (OW) are named too, and so not had.
+/// Gives this process an access list, and one that leaves less to its threads: this one's, and those to come. The rights
+/// that an owner has unasked (OW) are named too, and so not had.
 fn close() -> io::Result<()> {
-    let own = security::own()?;
-    let list =
-        format!("D:P(A;;0x1fffff;;;SY)(A;;0x{LEFT_TO_OTHERS:x};;;{own})(A;;0x{LEFT_TO_OTHERS:x};;;OW)");
-    let list = U16CString::from_str(list).map_err(io::Error::other)?;
-    let mut descriptor: PSECURITY_DESCRIPTOR = null_mut();
-    // SAFETY: the text ends with a zero, and the pointer is to a live local.
-    let made = unsafe {
-        ConvertStringSecurityDescriptorToSecurityDescriptorW(
-            list.as_ptr(),
-            SDDL_REVISION_1,
-            &raw mut descriptor,
-            null_mut(),
-        )
-    };
-    if made == 0 {
-        return Err(io::Error::last_os_error());
-    }
     // SAFETY: gives a constant that stands for this process.
-    let this = unsafe { GetCurrentProcess() };
-    let parts = DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION;
-    // SAFETY: the descriptor was just made.
-    let set = unsafe { SetKernelObjectSecurity(this, parts, descriptor) };
-    let result = if set == 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
-    // SAFETY: made for us by LocalAlloc, and nobody uses it any more.
-    unsafe { LocalFree(descriptor) };
-    result
+    let process = unsafe { GetCurrentProcess() };
+    security::set(process, LIST, &leaving(LEFT_TO_OTHERS)?)?;
+    try_close_thread()?;
+    security::set_default(&leaving(LEFT_OF_THREADS)?)
+}
+
+/// An access list for the system, which leaves so much to us.
+fn leaving(rights: u32) -> io::Result<String> {
+    let own = security::own()?;
+    Ok(format!("D:P(A;;0x1fffff;;;SY)(A;;0x{rights:x};;;{own})(A;;0x{rights:x};;;OW)"))
+}
+
+/// Gives this thread the list that all have: for those that are there before the process is closed, and where the system
+/// does not do so by itself.
+pub fn close_thread() {
+    if let Err(error) = try_close_thread() {
+        tracing::warn!("a thread is not closed: {error}");
+    }
+}
+
+fn try_close_thread() -> io::Result<()> {
+    // SAFETY: gives a constant that stands for this thread.
+    let thread = unsafe { GetCurrentThread() };
+    security::set(thread, LIST, &leaving(LEFT_OF_THREADS)?)
 }
 
 fn mitigate(policy: i32, flags: u32) -> io::Result<()> {

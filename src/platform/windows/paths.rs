@@ -73,7 +73,8 @@ pub fn candidates(environment: &Environment) -> Result<Vec<Candidate>, Error> {
     };
     let socket = PathBuf::from(chosen);
     let name = plain_name(&socket)?;
-    let lock = directory.join(format!("{name}.lock"));
+    // Whatever the pipe is called: beside the usual files, and no device such as NUL.
+    let lock = directory.join(format!("pipe.{name}.lock"));
     Ok(vec![Candidate { socket, lock, chosen: true }])
 }
 

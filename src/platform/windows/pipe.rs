@@ -33,7 +33,7 @@ const WAITING: usize = 208;
 /// The same for our own commands, which do wait.
 pub(super) const WAITING_CONTROL: usize = 8;
 /// Bytes that the system keeps of each direction before a writer waits.
-const BUFFER: u32 = 4096;
+pub(super) const BUFFER: u32 = 4096;
 /// How long is waited for whoever serves a pipe that is not ours.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// After the system has refused an instance, before the next attempt.
@@ -134,15 +134,17 @@ impl BoundSocket {
 
 async fn accept(listener: Listener, arrivals: Sender<Arrival>) {
     loop {
-        let arrival = match listener.accept().await {
-            Ok(stream) => Accepted::arrival(stream),
-            Err(error) => {
-                tokio::time::sleep(PAUSE).await;
-                Err(error)
+        match listener.accept().await {
+            Ok(stream) => {
+                if arrivals.send(Accepted::arrival(stream)).await.is_err() {
+                    return;
+                }
             }
-        };
-        if arrivals.send(arrival).await.is_err() {
-            return;
+            Err(error) => {
+                // The others go on meanwhile.
+                tracing::warn!("an instance of a pipe takes no client now: {error}");
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     }
 }

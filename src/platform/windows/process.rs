@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::mem::MaybeUninit;
 use std::os::windows::ffi::{OsStrExt, OsStringExt};
-use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::io::AsyncReadExt;
 use tokio::time::{sleep, timeout};
 use widestring::U16CString;
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, HANDLE, INVALID_HANDLE_VALUE, WAIT_TIMEOUT};
+use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS,
 };
@@ -28,6 +29,7 @@ use windows_sys::Win32::System::Threading::{
 
 use super::pipe::{self, BoundSocket};
 use super::program::this_program;
+use super::security::{self, Whose};
 use super::stream::Stream;
 use crate::error::Error;
 
@@ -88,6 +90,15 @@ fn parent(pid: u32) -> Option<u32> {
     None
 }
 
+/// The user of the process with this number.
+///
+/// # Errors
+/// The system's, as where we may not ask.
+pub(super) fn user(pid: u32) -> io::Result<Whose> {
+    let process = Handle::open(pid, PROCESS_QUERY_LIMITED_INFORMATION)?;
+    security::user_of_process(process.0.as_handle())
+}
+
 /// Whether there is a process of that number.
 #[must_use]
 pub fn exists(pid: u32) -> bool {
@@ -123,6 +134,15 @@ impl Handle {
         let waited = unsafe { WaitForSingleObject(self.0.as_raw_handle(), 0) };
         waited == WAIT_TIMEOUT
     }
+}
+
+/// Has Ctrl-C and Ctrl-Break end the programs that this one runs, and not this one.
+pub fn leave_keys_to_others() {
+    unsafe extern "system" fn taken(key: u32) -> i32 {
+        i32::from(matches!(key, CTRL_C_EVENT | CTRL_BREAK_EVENT))
+    }
+    // SAFETY: the function is there for as long as the process, and touches nothing.
+    let _ = unsafe { SetConsoleCtrlHandler(Some(taken), 1) };
 }
 
 /// What a starter hears from the agent that it has started.

@@ -1,7 +1,8 @@
 //! Who is who: security identifiers of this process, of a client, and of the owner of a pipe.
 //!
-//! Guarantees: whoever cannot be identified is nobody that may come in; a thread that has looked at a client as that client
-//! is itself again afterwards, or the process ends.
+//! Guarantees: a client that is known to be another user's does not come in; one that lets nobody know who it is does, since
+//! the pipe's own access list has let it in already, and that is ours and the system's alone. A thread that has looked at a
+//! client as that client is itself again afterwards, or the process ends.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
@@ -10,15 +11,18 @@ use std::os::windows::io::{AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHand
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
-use widestring::U16CStr;
+use widestring::{U16CStr, U16CString};
 use windows_sys::Win32::Foundation::{HANDLE, LocalFree};
 use windows_sys::Win32::Security::Authorization::{
-    ConvertSecurityDescriptorToStringSecurityDescriptorW, ConvertSidToStringSidW, GetSecurityInfo,
-    SDDL_REVISION_1, SE_KERNEL_OBJECT,
+    ConvertSecurityDescriptorToStringSecurityDescriptorW, ConvertSidToStringSidW,
+    ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo, SDDL_REVISION_1, SE_KERNEL_OBJECT,
 };
 use windows_sys::Win32::Security::{
-    DACL_SECURITY_INFORMATION, GetTokenInformation, OBJECT_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION,
-    PSECURITY_DESCRIPTOR, PSID, RevertToSelf, TOKEN_QUERY, TOKEN_USER, TokenUser,
+    ACL, DACL_SECURITY_INFORMATION, GetSecurityDescriptorDacl, GetTokenInformation,
+    LABEL_SECURITY_INFORMATION, OBJECT_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION,
+    PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID, RevertToSelf, SetKernelObjectSecurity,
+    SetTokenInformation, TOKEN_ADJUST_DEFAULT, TOKEN_DEFAULT_DACL, TOKEN_QUERY, TOKEN_USER, TokenDefaultDacl,
+    TokenUser,
 };
 use windows_sys::Win32::System::Pipes::ImpersonateNamedPipeClient;
 use windows_sys::Win32::System::Threading::{
@@ -62,20 +66,39 @@ pub fn own() -> io::Result<&'static str> {
     }
     // SAFETY: gives a constant that stands for this process.
     let this = unsafe { GetCurrentProcess() };
-    let mut token: HANDLE = null_mut();
-    // SAFETY: the pointer is to a live local.
-    if unsafe { OpenProcessToken(this, TOKEN_QUERY, &raw mut token) } == 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let sid = user_of(owned(token))?;
+    let sid = user_of(token(this, TOKEN_QUERY)?)?;
     Ok(OWN.get_or_init(|| sid))
 }
 
-/// Who the client of this end of a pipe is.
+/// Who the client of this end of a pipe is, whose process is `pid`.
+///
+/// Its process says so, where we may ask; else it lets itself be known by the pipe. Many do not: one that has not been read
+/// from yet cannot be, unless it has asked for that when it came, nor one that came as nobody. Those are ours: nobody else
+/// but the system gets past the access list, and it may come in as well.
+pub(super) fn client(pipe: BorrowedHandle<'_>, pid: Option<u32>) -> Whose {
+    let by_process = pid.and_then(|pid| super::process::user(pid).ok());
+    by_process.or_else(|| by_pipe(pipe).ok()).unwrap_or(Whose::Ours)
+}
+
+/// The user of a process, by a handle that may ask.
 ///
 /// # Errors
-/// The system's, as where the client lets nobody know.
-pub(super) fn client(pipe: BorrowedHandle<'_>) -> io::Result<Whose> {
+/// The system's.
+pub(super) fn user_of_process(process: BorrowedHandle<'_>) -> io::Result<Whose> {
+    let token = token(process.as_raw_handle(), TOKEN_QUERY)?;
+    user_of(token).map(|sid| Whose::of(&sid))
+}
+
+fn token(process: RawHandle, access: u32) -> io::Result<OwnedHandle> {
+    let mut token: HANDLE = null_mut();
+    // SAFETY: the pointer is to a live local, and the handle open.
+    match unsafe { OpenProcessToken(process, access, &raw mut token) } {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok(owned(token)),
+    }
+}
+
+fn by_pipe(pipe: BorrowedHandle<'_>) -> io::Result<Whose> {
     // SAFETY: a handle that is open for as long as it is borrowed.
     if unsafe { ImpersonateNamedPipeClient(pipe.as_raw_handle()) } == 0 {
         return Err(io::Error::last_os_error());
@@ -146,6 +169,21 @@ struct Described {
 }
 
 impl Described {
+    fn from_text(text: &str) -> io::Result<Self> {
+        let text = U16CString::from_str(text).map_err(io::Error::other)?;
+        let mut described = Self { descriptor: null_mut(), owner: null_mut() };
+        // SAFETY: the text ends with a zero, and the pointer is to a live local.
+        let made = unsafe {
+            ConvertStringSecurityDescriptorToSecurityDescriptorW(
+                text.as_ptr(),
+                SDDL_REVISION_1,
+                &raw mut described.descriptor,
+                null_mut(),
+            )
+        };
+        if made == 0 { Err(io::Error::last_os_error()) } else { Ok(described) }
+    }
+
     fn of(object: BorrowedHandle<'_>, parts: OBJECT_SECURITY_INFORMATION) -> io::Result<Self> {
         let mut described = Self { descriptor: null_mut(), owner: null_mut() };
         // SAFETY: pointers to a live local, or none; a handle that is open for as long as it is borrowed.
@@ -203,6 +241,60 @@ pub fn described(object: BorrowedHandle<'_>) -> io::Result<String> {
         )
     };
     if done == 0 { Err(io::Error::last_os_error()) } else { Ok(taken(text)) }
+}
+
+/// Gives an object these parts of a security descriptor, which is in the system's own notation.
+///
+/// # Errors
+/// The system's.
+pub(super) fn set(object: RawHandle, parts: OBJECT_SECURITY_INFORMATION, text: &str) -> io::Result<()> {
+    let descriptor = Described::from_text(text)?;
+    // SAFETY: the descriptor was just made; the handle is the callers'.
+    match unsafe { SetKernelObjectSecurity(object, parts, descriptor.descriptor) } {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Gives a file to us and to the system alone, and where the system knows of such, to nothing of low integrity.
+///
+/// # Errors
+/// The system's, where it cannot be ours alone.
+pub(super) fn close_file(file: BorrowedHandle<'_>) -> io::Result<()> {
+    let (own, file) = (own()?, file.as_raw_handle());
+    let parts = DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION;
+    set(file, parts, &format!("D:P(A;;FA;;;SY)(A;;FA;;;{own})"))?;
+    if let Err(error) = set(file, LABEL_SECURITY_INFORMATION, "S:(ML;;NWNR;;;ME)") {
+        tracing::debug!("no label for a file: {error}");
+    }
+    Ok(())
+}
+
+/// What this process makes from now on has the access list of this descriptor, where it is given no other: its threads.
+///
+/// # Errors
+/// The system's.
+pub(super) fn set_default(text: &str) -> io::Result<()> {
+    let descriptor = Described::from_text(text)?;
+    let (mut list, mut there, mut unasked): (*mut ACL, _, _) = (null_mut(), 0, 0);
+    // SAFETY: the descriptor was just made, and the pointers are to live locals.
+    let got = unsafe {
+        GetSecurityDescriptorDacl(descriptor.descriptor, &raw mut there, &raw mut list, &raw mut unasked)
+    };
+    if got == 0 || list.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: gives a constant that stands for this process.
+    let this = unsafe { GetCurrentProcess() };
+    let token = token(this, TOKEN_ADJUST_DEFAULT)?;
+    let default = TOKEN_DEFAULT_DACL { DefaultDacl: list };
+    let length = u32::try_from(size_of_val(&default)).map_err(io::Error::other)?;
+    let from = (&raw const default).cast();
+    // SAFETY: the structure is as long as it says, and the list in it is alive.
+    match unsafe { SetTokenInformation(token.as_raw_handle(), TokenDefaultDacl, from, length) } {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
 }
 
 /// What gives an object to us and to the system, and to nobody else, in that notation.

@@ -132,6 +132,9 @@ pub fn listen(path: &Path, _held: &InstanceLock) -> Result<BoundSocket, Error> {
     })
 }
 
+/// So much is on its way to a client at once, in bytes: what the system keeps for a pipe.
+const PIECE: usize = super::pipe::BUFFER as usize;
+
 /// What a client has come in by.
 #[derive(Debug)]
 pub enum Accepted {
@@ -160,9 +163,10 @@ impl Accepted {
     /// The client of a pipe, as the system knows it.
     pub(super) fn arrival(stream: DuplexPipeStream<Bytes>) -> Arrival {
         let pipe = stream.as_handle();
-        let pid = super::pipe::client_pid(pipe).ok().and_then(|pid| i32::try_from(pid).ok());
-        let peer = security::client(pipe).map(|whose| Peer { whose, pid });
-        Ok((Self::Pipe(stream), peer))
+        let pid = super::pipe::client_pid(pipe).ok();
+        let whose = security::client(pipe, pid);
+        let peer = Peer { whose, pid: pid.and_then(|pid| i32::try_from(pid).ok()) };
+        Ok((Self::Pipe(stream), Ok(peer)))
     }
 }
 
@@ -227,7 +231,10 @@ impl AsyncRead for Accepted {
 
 impl AsyncWrite for Accepted {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        each!(self, stream => Pin::new(stream).poll_write(cx, buf))
+        // A pipe takes all that it is given at once, and says that it is done: a piece at a time, whoever does not read is
+        // seen to take nothing.
+        let piece = &buf[..buf.len().min(PIECE)];
+        each!(self, stream => Pin::new(stream).poll_write(cx, piece))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,9 +1,9 @@
 //! The hidden window that clients of PuTTY before 0.75 speak to: they put a request into memory that they share with it,
 //! send it the name of that, and find the answer there.
 //!
-//! Guarantees: only memory that belongs to our own user is looked at, and within its bounds; a window of another agent is
-//! left alone. One request at a time: the system waits for its answer before it brings the next, so whoever comes by this
-//! way waits for those before, and nobody else does.
+//! Guarantees: only memory that belongs to our own user is looked at, within its bounds, and none that is not there; a
+//! window of another agent is left alone; what the system sends to every window is not kept waiting. Few requests at a
+//! time: they are answered on one thread, so whoever comes by this way may wait for others that do.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -12,7 +12,9 @@ use std::mem::MaybeUninit;
 use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::OnceLock;
-use std::sync::mpsc::sync_channel;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel, sync_channel};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::runtime::Handle;
@@ -21,18 +23,21 @@ use widestring::{U16CStr, u16cstr};
 use windows_sys::Win32::Foundation::{HWND, LPARAM, LRESULT, WPARAM};
 use windows_sys::Win32::Storage::FileSystem::READ_CONTROL;
 use windows_sys::Win32::System::DataExchange::COPYDATASTRUCT;
+use windows_sys::Win32::System::Diagnostics::Debug::{ReadProcessMemory, WriteProcessMemory};
 use windows_sys::Win32::System::LibraryLoader::GetModuleHandleW;
 use windows_sys::Win32::System::Memory::{
-    FILE_MAP_READ, FILE_MAP_WRITE, MEMORY_BASIC_INFORMATION, MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFile,
-    OpenFileMappingA, UnmapViewOfFile, VirtualQuery,
+    FILE_MAP_READ, FILE_MAP_WRITE, MEM_COMMIT, MEMORY_BASIC_INFORMATION, MEMORY_MAPPED_VIEW_ADDRESS,
+    MapViewOfFile, OpenFileMappingA, PAGE_READWRITE, UnmapViewOfFile, VirtualQuery,
 };
+use windows_sys::Win32::System::Threading::GetCurrentProcess;
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    CreateWindowExW, DefWindowProcW, DispatchMessageW, FindWindowW, GetMessageW, MSG, RegisterClassW,
-    WM_COPYDATA, WNDCLASSW,
+    CreateWindowExW, DefWindowProcW, DispatchMessageW, FindWindowW, GetMessageW, MSG, PM_NOREMOVE,
+    PeekMessageW, RegisterClassW, WM_COPYDATA, WNDCLASSW,
 };
 use zeroize::Zeroizing;
 
 use crate::frame::MAX_LEN;
+use crate::platform::harden::close_thread;
 use crate::platform::windows::security::{self, Whose};
 use crate::platform::windows::socket::{Accepted, Arrival, Peer};
 
@@ -45,6 +50,13 @@ const MOST_NAME: usize = 256;
 /// Bytes of the length before a message.
 const LEN_BYTES: usize = 4;
 
+/// Between two looks for what is sent to every window.
+const LOOK: Duration = Duration::from_millis(5);
+/// Most requests at once: each waits for those that have come after it.
+const MOST_OPEN: usize = 8;
+
+/// Requests that are answered now.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
 /// Where requests go. There is one window in a process.
 static SERVED: OnceLock<(Handle, Sender<Arrival>)> = OnceLock::new();
 
@@ -60,6 +72,7 @@ pub fn open(arrivals: Sender<Arrival>) -> io::Result<()> {
     SERVED.set((Handle::current(), arrivals)).map_err(|_| io::ErrorKind::AlreadyExists)?;
     let (done, made) = sync_channel(1);
     std::thread::Builder::new().spawn(move || {
+        close_thread();
         let window = make();
         let is_made = window.is_ok();
         let _ = done.send(window);
@@ -136,12 +149,30 @@ fn sent_name(sent: &COPYDATASTRUCT) -> Option<&CStr> {
     CStr::from_bytes_with_nul(name).ok()
 }
 
-/// Answers the request in the shared memory of this name.
+/// Answers the request in the shared memory of this name, unless so many others are open already.
 fn answer_in(name: &CStr) -> io::Result<()> {
+    let _place = Place::take().ok_or(io::ErrorKind::ResourceBusy)?;
     let memory = Shared::open(name)?;
     let request = memory.message()?;
-    let answer = answer(&request)?;
+    let answer = answer(request)?;
     memory.put(&answer)
+}
+
+/// A place among the requests that are answered. They lie one within the other on the thread's stack.
+struct Place;
+
+impl Place {
+    fn take() -> Option<Self> {
+        let before = OPEN.fetch_add(1, Ordering::Relaxed);
+        let place = Self;
+        (before < MOST_OPEN).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Memory of a client's.
@@ -175,7 +206,12 @@ impl Shared {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: it has been filled, and zeros are valid for it as well.
-        shared.length = unsafe { info.assume_init() }.RegionSize;
+        let info = unsafe { info.assume_init() };
+        // Memory that was only set aside is none.
+        if info.State != MEM_COMMIT || info.Protect != PAGE_READWRITE {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        shared.length = info.RegionSize;
         Ok(shared)
     }
 
@@ -196,19 +232,28 @@ impl Shared {
             return Err(io::ErrorKind::InvalidData.into());
         }
         let mut copy = Zeroizing::new(vec![0; length]);
-        // SAFETY: as many bytes are mapped, and the copy has as many. The sender may write meanwhile: what comes of it is
-        // looked at only in the copy.
-        unsafe { self.base.as_ptr().copy_to_nonoverlapping(copy.as_mut_ptr(), length) };
-        Ok(copy)
+        // SAFETY: gives a constant that stands for this process.
+        let this = unsafe { GetCurrentProcess() };
+        let from = self.base.as_ptr().cast();
+        // SAFETY: the copy has as many bytes. What cannot be read is an error of this call's, and no fault of ours.
+        match unsafe { ReadProcessMemory(this, from, copy.as_mut_ptr().cast(), length, null_mut()) } {
+            0 => Err(io::Error::last_os_error()),
+            _ => Ok(copy),
+        }
     }
 
     fn put(&self, answer: &[u8]) -> io::Result<()> {
         if answer.len() > self.length {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        // SAFETY: as many bytes are mapped.
-        unsafe { self.base.as_ptr().copy_from_nonoverlapping(answer.as_ptr(), answer.len()) };
-        Ok(())
+        // SAFETY: gives a constant that stands for this process.
+        let this = unsafe { GetCurrentProcess() };
+        let to = self.base.as_ptr().cast();
+        // SAFETY: there are as many bytes. What cannot be written is an error of this call's, and no fault of ours.
+        match unsafe { WriteProcessMemory(this, to, answer.as_ptr().cast(), answer.len(), null_mut()) } {
+            0 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -220,19 +265,38 @@ impl Drop for Shared {
     }
 }
 
-/// Has the agent answer, as it answers a client of a pipe.
-fn answer(request: &[u8]) -> io::Result<Vec<u8>> {
+/// Has the agent answer, as it answers a client of a pipe. What the system has for every window is taken meanwhile: others
+/// wait for that.
+fn answer(request: Zeroizing<Vec<u8>>) -> io::Result<Vec<u8>> {
     let (runtime, arrivals) = SERVED.get().ok_or(io::ErrorKind::NotConnected)?;
-    runtime.block_on(async {
-        let (mut ours, its) = duplex(LEN_BYTES + MAX_LEN);
-        let arrival = Ok((Accepted::Window(its), Ok(Peer::ours(None))));
-        arrivals.send(arrival).await.map_err(|_| io::ErrorKind::NotConnected)?;
-        ours.write_all(request).await?;
-        let length = ours.read_u32().await?;
-        let mut answer = length.to_be_bytes().to_vec();
-        let length = usize::try_from(length).map_err(io::Error::other)?;
-        answer.resize(LEN_BYTES + length.min(MAX_LEN), 0);
-        ours.read_exact(&mut answer[LEN_BYTES..]).await?;
-        Ok(answer)
-    })
+    let (done, answered) = channel();
+    runtime.spawn(async move {
+        let _ = done.send(answer_to(&request, arrivals).await);
+    });
+    loop {
+        match answered.recv_timeout(LOOK) {
+            Ok(answer) => return answer,
+            Err(RecvTimeoutError::Timeout) => take_what_is_sent(),
+            Err(RecvTimeoutError::Disconnected) => return Err(io::ErrorKind::ConnectionAborted.into()),
+        }
+    }
+}
+
+fn take_what_is_sent() {
+    let mut message = MSG::default();
+    // SAFETY: the pointer is to a live local. What is sent to the window goes to `receive` meanwhile.
+    unsafe { PeekMessageW(&raw mut message, null_mut(), 0, 0, PM_NOREMOVE) };
+}
+
+async fn answer_to(request: &[u8], arrivals: &Sender<Arrival>) -> io::Result<Vec<u8>> {
+    let (mut ours, its) = duplex(LEN_BYTES + MAX_LEN);
+    let arrival = Ok((Accepted::Window(its), Ok(Peer::ours(None))));
+    arrivals.send(arrival).await.map_err(|_| io::ErrorKind::NotConnected)?;
+    ours.write_all(request).await?;
+    let length = ours.read_u32().await?;
+    let mut answer = length.to_be_bytes().to_vec();
+    let length = usize::try_from(length).map_err(io::Error::other)?;
+    answer.resize(LEN_BYTES + length.min(MAX_LEN), 0);
+    ours.read_exact(&mut answer[LEN_BYTES..]).await?;
+    Ok(answer)
 }
