@@ -135,8 +135,11 @@ fn it_gives_them_up_by_its_other_name_too() {
             .stdin(std::os::fd::OwnedFd::from(theirs));
         let mut child = command.spawn().unwrap();
         drop(command);
-        // It has greeted: now it would load what it is told.
-        ours.read_exact(&mut [0; 4]).unwrap();
+        // It has greeted: now it would load what it is told. A part of it left unread would be a broken connection, no end.
+        let mut length = [0; 4];
+        ours.read_exact(&mut length).unwrap();
+        let length = usize::try_from(u32::from_be_bytes(length)).unwrap();
+        ours.read_exact(&mut vec![0; length]).unwrap();
         is_nobodys(child.id(), mode);
         drop(ours);
         assert_eq!(status_of(&mut child), 0);
