@@ -17,7 +17,7 @@ func dialCygwin(file string) (io.ReadWriteCloser, error) {
 	if err := isSystemFile(file); err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(file)
+	text, err := readShared(file)
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +41,22 @@ func dialCygwin(file string) (io.ReadWriteCloser, error) {
 		return nil, fmt.Errorf("handshake: %w", err)
 	}
 	return stream, nil
+}
+
+// readShared reads as Cygwin does, which leaves every right to whoever else has the file open.
+func readShared(file string) ([]byte, error) {
+	name, err := syscall.UTF16PtrFromString(file)
+	if err != nil {
+		return nil, err
+	}
+	const everything = syscall.FILE_SHARE_READ | syscall.FILE_SHARE_WRITE | 4 // FILE_SHARE_DELETE
+	handle, err := syscall.CreateFile(name, syscall.GENERIC_READ, everything, nil, syscall.OPEN_EXISTING, 0, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	opened := os.NewFile(uintptr(handle), file)
+	defer opened.Close()
+	return io.ReadAll(opened)
 }
 
 func shakeHands(stream io.ReadWriter, secret []byte) error {
