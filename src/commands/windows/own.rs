@@ -11,6 +11,7 @@ use crate::platform::paths::{self, Candidate, Environment};
 use crate::platform::process;
 use aws_lc_rs::rand;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::Command;
 
 /// Starts the agent, runs the command, ends the agent, and ends with the command's status.
@@ -48,7 +49,8 @@ impl Drop for Files<'_> {
     fn drop(&mut self) {
         let log = self.0.places().log;
         let old = log.as_ref().map(|path| path.with_extension("log.old"));
-        for file in [Some(self.0.lock_file()), log, old].into_iter().flatten() {
+        let lock = self.0.lock().ok().map(Path::to_owned);
+        for file in [lock, log, old].into_iter().flatten() {
             let _ = std::fs::remove_file(file);
         }
     }

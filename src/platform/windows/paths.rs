@@ -116,12 +116,6 @@ impl Candidate {
         Ok(&self.lock)
     }
 
-    /// The lock file, to be removed with an agent that had a place of its own.
-    #[must_use]
-    pub fn lock_file(&self) -> PathBuf {
-        self.lock.clone()
-    }
-
     /// All paths of an agent at this place.
     #[must_use]
     pub fn places(&self) -> Places {

@@ -121,15 +121,6 @@ impl BoundSocket {
         }?;
         Ok(Listener::from_tokio_and_options(instance, self.options.try_clone()?))
     }
-
-    /// Nothing stays of a pipe that nobody serves.
-    ///
-    /// # Errors
-    /// None here.
-    #[allow(clippy::unnecessary_wraps, clippy::unused_self)] // as on Unix
-    pub fn unlink(&self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 async fn accept(listener: Listener, arrivals: Sender<Arrival>) {
