@@ -121,6 +121,7 @@ make_user() {
     local sysroot
     useradd --create-home --home-dir "$work/home" --shell /bin/bash -- "$user" || exit 1
     account=made sudoers=/etc/sudoers.d/$user
+    : >"$work/began" || exit 1
     copy="$work/home/my agent"
     mkdir -- "$copy" "$work/target" "$work/root" && install -d -m 700 -o "$user" "$work/run" || exit 1
     [ -z "$(git -c safe.directory="$PWD" status --porcelain)" ] || echo 'note: HEAD is tested, not your changes to it'
@@ -204,7 +205,8 @@ SESSION
     as "$user" bash "$work/session.sh"
 }
 
-# Neither the agent nor any test leaves a process or a file behind.
+# Neither the agent nor any test leaves a process or a file behind. A file that is older than the user is an earlier
+# user's, whose number this one has got.
 nothing_left() {
     local left files
     for _ in {1..50}; do
@@ -215,7 +217,7 @@ nothing_left() {
     for left in $left; do
         printf 'process %s: %s\n' "${left#/proc/}" "$(tr '\0' ' ' <"$left/cmdline")"
     done
-    files=$(find /tmp /var/tmp /dev/shm -maxdepth 1 -user "$user" 2>/dev/null) || :
+    files=$(find /tmp /var/tmp /dev/shm -maxdepth 1 -user "$user" -cnewer "$work/began" 2>/dev/null) || :
     printf '%s' "${files:+left behind: $files
 }"
     [ -z "$left$files" ]
@@ -274,6 +276,7 @@ regress() {
     visudo -cqf "$rule"
     install -m 440 -- "$rule" "$sudoers"
     as "$user" "$copy/tests/regress/run" "$work/target/release/myagent"
+    nothing_left
 }
 
 # With the program that the README's first command built, and on Debian 13 with that package.
