@@ -37,3 +37,25 @@ CARGO_ZIGBUILD_CACHE_DIR=$CROSS_DIR/zig-cache
 export CROSS_DIR CROSS_SYSROOT PATH CARGO_HOME RUSTFLAGS CARGO_TARGET_DIR CARGO_INCREMENTAL CARGO_PROFILE_DEV_DEBUG
 export AWS_LC_SYS_PREBUILT_NASM MACOSX_DEPLOYMENT_TARGET
 export ZIG_GLOBAL_CACHE_DIR ZIG_LOCAL_CACHE_DIR CARGO_ZIGBUILD_CACHE_DIR
+
+# What `cargo clippy` does, with a build: lints deny, and nothing is compiled twice, once to be looked at and once to be
+# run.
+with_clippy() {
+    RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__ "$@"
+}
+
+# in_background COMMAND...: sets $behind to its process; `end_background` ends it with what it has started.
+behind=''
+in_background() {
+    set -m
+    "$@" &
+    behind=$!
+    set +m
+}
+
+end_background() {
+    [ -n "$behind" ] || return 0
+    kill -- "-$behind" 2>/dev/null || :
+    wait "$behind" || :
+    behind=''
+}
