@@ -1,11 +1,17 @@
 //! `start`, `stop`, `status`: one agent, in the background, with nothing of its starter's.
 
-use std::io::Read;
-use std::process::Stdio;
+use std::io::{Read, Write};
+use std::os::windows::io::AsRawHandle;
+use std::process::{Child, Command, Stdio};
 
 use windows_sys::Win32::Foundation::{CloseHandle, HANDLE, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
+};
+use windows_sys::Win32::System::JobObjects::{
+    AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT, JOB_OBJECT_LIMIT_BREAKAWAY_OK,
+    JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JOBOBJECT_EXTENDED_LIMIT_INFORMATION,
+    JobObjectExtendedLimitInformation, SetInformationJobObject,
 };
 use windows_sys::Win32::System::Threading::{
     OpenProcess, OpenThread, PROCESS_CREATE_THREAD, PROCESS_DUP_HANDLE, PROCESS_QUERY_LIMITED_INFORMATION,
@@ -48,6 +54,75 @@ fn the_agent_keeps_nothing_of_its_starters() {
     starter.stderr.take().unwrap().read_to_string(&mut all).unwrap();
     assert!(starter.wait().unwrap().success(), "{all}");
     assert_eq!(Client::open(place.0.pipe()).keys(), 0);
+}
+
+/// The set of processes that a login over ssh is, or a terminal of an editor: it ends with the handle to it.
+struct Job(HANDLE);
+
+impl Job {
+    fn around(child: &Child, limits: JOB_OBJECT_LIMIT) -> Self {
+        let mut all = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
+        all.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | limits;
+        let length = u32::try_from(size_of_val(&all)).unwrap();
+        // SAFETY: no attributes and no name.
+        let job = unsafe { CreateJobObjectW(std::ptr::null(), std::ptr::null()) };
+        assert!(!job.is_null());
+        let (kind, from) = (JobObjectExtendedLimitInformation, (&raw const all).cast());
+        // SAFETY: the structure of that kind, as long as it says.
+        let set = unsafe { SetInformationJobObject(job, kind, from, length) };
+        // SAFETY: both handles are open.
+        let taken = unsafe { AssignProcessToJobObject(job, child.as_raw_handle()) };
+        assert!(set != 0 && taken != 0);
+        Self(job)
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        // SAFETY: it is ours, and closed once.
+        unsafe { CloseHandle(self.0) };
+    }
+}
+
+/// What `start` says in a job with these limits, beside the pipe's name, and whether its agent outlives the job.
+fn started_in_a_job(limits: JOB_OBJECT_LIMIT) -> (String, bool) {
+    let place = Background(Place::own());
+    // A shell that starts it once it is told to: by then it is in the job, and so is what it starts.
+    let start = place.0.myagent(&["start", "--shell", "env"]);
+    let mut shell = Command::new("cmd");
+    shell.args(["/d", "/c", "set /p go= & "]).arg(start.get_program()).args(start.get_args());
+    for (name, value) in start.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut shell = shell.spawn().unwrap();
+    let job = Job::around(&shell, limits);
+    shell.stdin.take().unwrap().write_all(b"go\r\n").unwrap();
+    let (status, output, error) = said(shell.wait_with_output().unwrap());
+    assert_eq!(status, 0, "{output}{error}");
+    assert!(output.ends_with(&format!("SSH_AUTH_SOCK={}\n", place.0.pipe().display())), "{output}");
+    let pid = u32::try_from(place.0.status()["pid"].as_u64().unwrap()).unwrap();
+    drop(job);
+    let lives = || myagent::platform::process::exists(pid);
+    // Who says that it ends is held to it.
+    if !error.is_empty() {
+        until(|| (!lives()).then_some(()));
+    }
+    (error, lives())
+}
+
+#[test]
+fn an_agent_that_may_end_with_the_login_is_said_to() {
+    let (said, lives) = started_in_a_job(0);
+    assert!(
+        said.contains("this agent may end with your login") && said.contains("myagent install"),
+        "{said}"
+    );
+    assert!(!lives);
+    assert_eq!(started_in_a_job(JOB_OBJECT_LIMIT_BREAKAWAY_OK), (String::new(), true));
 }
 
 #[test]

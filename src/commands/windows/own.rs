@@ -9,6 +9,7 @@ use crate::cli::Start;
 use crate::error::Error;
 use crate::platform::paths::{self, Candidate, Environment};
 use crate::platform::process;
+use crate::platform::windows::background;
 use aws_lc_rs::rand;
 use std::ffi::OsString;
 use std::path::Path;
@@ -25,7 +26,7 @@ pub(super) fn run(options: &Start) -> Result<(), Error> {
     process::leave_keys_to_others();
     let mut arguments = passed_on(options)?;
     arguments.insert(1, format!("--ends-with={}", std::process::id()));
-    process::start_agent_at(&socket, &arguments)?.wait()?;
+    background::start_agent_at(&socket, &arguments)?.wait()?;
     let mut command = options.command.iter();
     let program = command.next().cloned().unwrap_or_default();
     let ended = Command::new(&program)

@@ -11,7 +11,7 @@ use crate::platform::executable::Program;
 use crate::platform::life::Life;
 use crate::platform::lock::InstanceLock;
 use crate::platform::paths::Places;
-use crate::platform::process::Reporter;
+use crate::platform::windows::background::Reporter;
 use crate::server::{self, Config, Mode};
 use crate::vault::Wish;
 use crate::{logging, platform};

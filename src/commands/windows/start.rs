@@ -16,13 +16,16 @@ use crate::platform::executable::Program;
 use crate::platform::life::Life;
 use crate::platform::lock::InstanceLock;
 use crate::platform::paths::{self, Candidate, Environment, Places};
-use crate::platform::process::{self, Reporter};
+use crate::platform::windows::background::{self, Reporter};
 use clap::ValueEnum;
 
 /// What the way for Git Bash and Cygwin is called in a status.
 const SOCKET_FILE: &str = "Cygwin";
 /// And that for Windows' own ssh.
 const OPENSSH: &str = "OpenSSH";
+/// Said of an agent that the system may end with the shell's surroundings, as with a login over ssh.
+const KEPT: &str = "this agent may end with your login or terminal, which lets none of its programs go";
+const TO_STAY: &str = "for one that stays: myagent install, and sign in at the machine itself";
 
 pub(super) fn run(options: &Start) -> Result<(), Error> {
     if !options.command.is_empty() {
@@ -55,7 +58,12 @@ fn find_or_start<'c>(candidates: &'c [Candidate], arguments: &[String]) -> Resul
     match probe::find(candidates)? {
         Found::Agent(candidate, _) => Ok(candidate),
         Found::Nothing | Found::Ending(_) => {
-            process::start_agent(arguments)?.wait()?;
+            let report = background::start_agent(arguments)?;
+            let kept = report.is_kept();
+            report.wait()?;
+            if kept {
+                say(KEPT, Some(TO_STAY));
+            }
             let candidate = candidates.first().ok_or(Error::NotRunning)?;
             tell_what_is_missing(candidate);
             Ok(candidate)

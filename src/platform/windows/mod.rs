@@ -5,6 +5,7 @@
 
 pub mod activation;
 pub mod ancestors;
+pub mod background;
 pub mod child;
 pub mod clock;
 pub mod console;

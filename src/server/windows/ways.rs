@@ -34,15 +34,16 @@ impl Ways {
     pub(super) fn bind(places: &Places) -> Self {
         let mut ways = Self::default();
         if places.beside {
-            ways.pipe("OpenSSH", Some(PathBuf::from(OPENSSH)), FREE);
+            ways.pipe("OpenSSH", Ok(PathBuf::from(OPENSSH)), FREE);
             ways.pipe("PuTTY", name::path(), "end Pageant, or whatever serves it");
         }
         ways
     }
 
-    fn pipe(&mut self, name: &'static str, path: Option<PathBuf>, free: &str) {
-        let Some(path) = path else {
-            return self.add(name, "", Err("the system does not say who you are".to_owned()));
+    fn pipe(&mut self, name: &'static str, path: Result<PathBuf, &str>, free: &str) {
+        let path = match path {
+            Ok(path) => path,
+            Err(why) => return self.add(name, "", Err(why.to_owned())),
         };
         match pipe::bind(&path) {
             Ok(pipe) => self.pipes.push((name, pipe)),

@@ -5,6 +5,9 @@
 #![allow(unsafe_code)]
 
 use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use windows_sys::Win32::Security::Authentication::Identity::{GetUserNameExW, NameUserPrincipal};
@@ -16,10 +19,28 @@ const WORD: [u8; 16] = *b"Pageant\0\0\0\0\0\0\0\0\0";
 /// The longest name of a user that is asked for, in units of 16 bits.
 const MOST_NAME: usize = 512;
 
-/// The path of the pipe, for this user in this session. None where the system does not say who that is.
-#[must_use]
-pub fn path() -> Option<PathBuf> {
-    Some(PathBuf::from(format!(r"\\.\pipe\pageant.{}.{}", user()?, hashed(protected(WORD)))))
+/// More than a domain in reach takes. One out of reach, as on a laptop away from its network, may take longer than
+/// anybody waits for an agent.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Why there is no path.
+const UNNAMED: &str = "the system does not say who you are";
+const LATE: &str =
+    "the system has not said who you are: the domain may be out of reach; then: myagent stop; myagent start";
+
+/// The path of the pipe, for this user in this session.
+///
+/// # Errors
+/// Why there is none: the system does not say who the user is, or not in time.
+pub fn path() -> Result<PathBuf, &'static str> {
+    let user = in_time(PATIENCE, user).ok_or(LATE)?.ok_or(UNNAMED)?;
+    Ok(PathBuf::from(format!(r"\\.\pipe\pageant.{user}.{}", hashed(protected(WORD)))))
+}
+
+/// What is answered in time, by a thread that is left to itself where it is not.
+fn in_time<T: Send + 'static>(limit: Duration, ask: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (said, heard) = mpsc::channel();
+    thread::Builder::new().spawn(move || drop(said.send(ask()))).ok()?;
+    heard.recv_timeout(limit).ok()
 }
 
 /// The word, encrypted where the system does so: PuTTY goes on with it as it is where not, as with a system that has no
@@ -73,6 +94,14 @@ mod tests {
     }
 
     const HASH_OF_THE_WORD: &str = "2e9e7389b30cd8240bf15518e9a228d6537dc38d64b2070a189ca2fe5452d492";
+
+    #[test]
+    fn a_name_that_does_not_come_is_not_waited_for() {
+        let (never, waits) = mpsc::channel::<()>();
+        assert_eq!(in_time(Duration::ZERO, move || waits.recv()), None);
+        drop(never);
+        assert_eq!(in_time(Duration::MAX, || 1), Some(1));
+    }
 
     #[test]
     fn the_pipe_has_the_users_name_and_a_hash() {
