@@ -21,6 +21,7 @@ const MOST_SLOW: usize = 4 * 1024;
 const ROOM: std::ops::RangeInclusive<usize> = 1024..=16 * 1024;
 
 thread_local! {
+    #[allow(clippy::missing_const_for_thread_local)] // it has one, which clippy does not see in what is built for Windows
     static RUNTIME: OnceCell<Runtime> = const { OnceCell::new() };
 }
 
