@@ -4,7 +4,8 @@ use std::os::windows::io::AsHandle;
 use std::sync::{Arc, Barrier};
 
 use crate::rig::{Agent, Client, LIST, Place, on_windows};
-use myagent::platform::windows::security::{described, own};
+use myagent::platform::windows::descriptor::described;
+use myagent::platform::windows::security::own;
 use tokio::net::windows::named_pipe::ServerOptions;
 
 /// Everything that can be done to a pipe, as it was asked for, and as Windows has it afterwards.

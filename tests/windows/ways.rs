@@ -9,8 +9,9 @@ use std::path::Path;
 use crate::keys::{key, signs};
 use crate::rig::{ADD, Agent, Client, IDENTITIES, LIST, Place, SUCCESS, hear};
 use myagent::platform::paths::OPENSSH;
+use myagent::platform::windows::descriptor::described;
 use myagent::platform::windows::pageant::name;
-use myagent::platform::windows::security::{described, own};
+use myagent::platform::windows::security::own;
 use tokio::net::windows::named_pipe::ServerOptions;
 
 /// What marks the file for Cygwin: `FILE_ATTRIBUTE_SYSTEM`.

@@ -28,7 +28,7 @@ use windows_sys::Win32::Storage::FileSystem::{
     READ_CONTROL, WRITE_DAC, WRITE_OWNER,
 };
 
-use super::security;
+use super::descriptor;
 use super::socket::{Accepted, Arrival, Peer};
 
 /// The word: four numbers, each in the byte order of this machine.
@@ -82,7 +82,7 @@ fn write(path: &Path, contents: &str) -> io::Result<SocketFile> {
     file.access_mode(GENERIC_WRITE | DELETE | READ_CONTROL | WRITE_DAC | WRITE_OWNER);
     file.share_mode(FILE_SHARE_READ | FILE_SHARE_DELETE).custom_flags(FILE_FLAG_DELETE_ON_CLOSE);
     let mut file = file.open(path)?;
-    security::close_file(file.as_handle())?;
+    descriptor::close_file(file.as_handle())?;
     file.write_all(contents.as_bytes())?;
     Ok(SocketFile(file))
 }

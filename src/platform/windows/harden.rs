@@ -16,7 +16,7 @@ use windows_sys::Win32::System::Threading::{
 };
 
 use super::library::{self, Function};
-use super::security;
+use super::{descriptor, security};
 use crate::control::{Measure, measure};
 
 /// What others of the same user may still do to the agent's process: ask who it is, wait for its end, end it
@@ -52,9 +52,9 @@ pub fn harden() -> Vec<Measure> {
 fn close() -> io::Result<()> {
     // SAFETY: gives a constant that stands for this process.
     let process = unsafe { GetCurrentProcess() };
-    security::set(process, LIST, &leaving(LEFT_TO_OTHERS)?)?;
+    descriptor::set(process, LIST, &leaving(LEFT_TO_OTHERS)?)?;
     try_close_thread()?;
-    security::set_default(&leaving(LEFT_OF_THREADS)?)
+    descriptor::set_default(&leaving(LEFT_OF_THREADS)?)
 }
 
 /// An access list for the system, which leaves so much to us.
@@ -74,7 +74,7 @@ pub fn close_thread() {
 fn try_close_thread() -> io::Result<()> {
     // SAFETY: gives a constant that stands for this thread.
     let thread = unsafe { GetCurrentThread() };
-    security::set(thread, LIST, &leaving(LEFT_OF_THREADS)?)
+    descriptor::set(thread, LIST, &leaving(LEFT_OF_THREADS)?)
 }
 
 fn mitigate(policy: i32, flags: u32) -> io::Result<()> {

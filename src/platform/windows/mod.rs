@@ -10,6 +10,7 @@ pub mod child;
 pub mod clock;
 pub mod console;
 pub mod cygwin;
+pub mod descriptor;
 pub mod desktop;
 pub mod directory;
 pub mod executable;

@@ -23,7 +23,7 @@ use windows_sys::Win32::System::Pipes::{
     GetNamedPipeClientProcessId, GetNamedPipeServerProcessId, PeekNamedPipe,
 };
 
-use super::security;
+use super::descriptor;
 use super::socket::{Accepted, Arrival};
 use super::stream::Stream;
 
@@ -61,7 +61,7 @@ pub fn bind(path: &Path) -> io::Result<BoundSocket> {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     let name = U16CString::from_os_str(path).map_err(io::Error::other)?;
-    let descriptor = U16CString::from_str(security::ours_alone()?).map_err(io::Error::other)?;
+    let descriptor = U16CString::from_str(descriptor::ours_alone()?).map_err(io::Error::other)?;
     let options = PipeListenerOptions::new()
         .path(name)
         .mode(interprocess::os::windows::named_pipe::PipeMode::Bytes)

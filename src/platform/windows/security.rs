@@ -1,4 +1,4 @@
-//! Who is who: security identifiers of this process, of a client, and of the owner of a pipe.
+//! Who is who: security identifiers of this process, of other processes, and of a pipe's client.
 //!
 //! Guarantees: a client that is known to be another user's does not come in; one that lets nobody know who it is does, since
 //! the pipe's own access list has let it in already, and that is ours and the system's alone. A thread that has looked at a
@@ -11,18 +11,11 @@ use std::os::windows::io::{AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHand
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
-use widestring::{U16CStr, U16CString};
+use widestring::U16CStr;
 use windows_sys::Win32::Foundation::{HANDLE, LocalFree};
-use windows_sys::Win32::Security::Authorization::{
-    ConvertSecurityDescriptorToStringSecurityDescriptorW, ConvertSidToStringSidW,
-    ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo, SDDL_REVISION_1, SE_KERNEL_OBJECT,
-};
+use windows_sys::Win32::Security::Authorization::ConvertSidToStringSidW;
 use windows_sys::Win32::Security::{
-    ACL, DACL_SECURITY_INFORMATION, GetSecurityDescriptorDacl, GetTokenInformation,
-    LABEL_SECURITY_INFORMATION, OBJECT_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION,
-    PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID, RevertToSelf, SetKernelObjectSecurity,
-    SetTokenInformation, TOKEN_ADJUST_DEFAULT, TOKEN_DEFAULT_DACL, TOKEN_QUERY, TOKEN_USER, TokenDefaultDacl,
-    TokenUser,
+    GetTokenInformation, PSID, RevertToSelf, TOKEN_ACCESS_MASK, TOKEN_QUERY, TOKEN_USER, TokenUser,
 };
 use windows_sys::Win32::System::Pipes::ImpersonateNamedPipeClient;
 use windows_sys::Win32::System::Threading::{
@@ -64,9 +57,7 @@ pub fn own() -> io::Result<&'static str> {
     if let Some(own) = OWN.get() {
         return Ok(own);
     }
-    // SAFETY: gives a constant that stands for this process.
-    let this = unsafe { GetCurrentProcess() };
-    let sid = user_of(token(this, TOKEN_QUERY)?)?;
+    let sid = user_of(own_token(TOKEN_QUERY)?)?;
     Ok(OWN.get_or_init(|| sid))
 }
 
@@ -89,7 +80,14 @@ pub(super) fn user_of_process(process: BorrowedHandle<'_>) -> io::Result<Whose> 
     user_of(token).map(|sid| Whose::of(&sid))
 }
 
-fn token(process: RawHandle, access: u32) -> io::Result<OwnedHandle> {
+/// That of this process.
+pub(super) fn own_token(access: TOKEN_ACCESS_MASK) -> io::Result<OwnedHandle> {
+    // SAFETY: gives a constant that stands for this process.
+    let this = unsafe { GetCurrentProcess() };
+    token(this, access)
+}
+
+fn token(process: RawHandle, access: TOKEN_ACCESS_MASK) -> io::Result<OwnedHandle> {
     let mut token: HANDLE = null_mut();
     // SAFETY: the pointer is to a live local, and the handle open.
     match unsafe { OpenProcessToken(process, access, &raw mut token) } {
@@ -143,7 +141,8 @@ fn user_of(token: OwnedHandle) -> io::Result<String> {
     text_of(user.User.Sid)
 }
 
-fn text_of(sid: PSID) -> io::Result<String> {
+/// An identifier as text. It must be alive.
+pub(super) fn text_of(sid: PSID) -> io::Result<String> {
     let mut text: *mut u16 = null_mut();
     // SAFETY: the callers' identifier is alive, and the pointer to a live local.
     match unsafe { ConvertSidToStringSidW(sid, &raw mut text) } {
@@ -153,155 +152,10 @@ fn text_of(sid: PSID) -> io::Result<String> {
 }
 
 /// A text of the system's, which is given back to it.
-fn taken(text: *mut u16) -> String {
+pub(super) fn taken(text: *mut u16) -> String {
     // SAFETY: the text is the system's, ends with a zero, and is alive until the next line but one.
     let copy = unsafe { U16CStr::from_ptr_str(text) }.to_string_lossy();
     // SAFETY: the system has made it for us by LocalAlloc, and nobody uses it any more.
     unsafe { LocalFree(text.cast()) };
     copy
-}
-
-/// Owner, or owner and access list, of the object behind a handle. Given back to the system when dropped.
-struct Described {
-    descriptor: PSECURITY_DESCRIPTOR,
-    /// Lies in the descriptor; null where nobody owns the object.
-    owner: PSID,
-}
-
-impl Described {
-    fn from_text(text: &str) -> io::Result<Self> {
-        let text = U16CString::from_str(text).map_err(io::Error::other)?;
-        let mut described = Self { descriptor: null_mut(), owner: null_mut() };
-        // SAFETY: the text ends with a zero, and the pointer is to a live local.
-        let made = unsafe {
-            ConvertStringSecurityDescriptorToSecurityDescriptorW(
-                text.as_ptr(),
-                SDDL_REVISION_1,
-                &raw mut described.descriptor,
-                null_mut(),
-            )
-        };
-        if made == 0 { Err(io::Error::last_os_error()) } else { Ok(described) }
-    }
-
-    fn of(object: BorrowedHandle<'_>, parts: OBJECT_SECURITY_INFORMATION) -> io::Result<Self> {
-        let mut described = Self { descriptor: null_mut(), owner: null_mut() };
-        // SAFETY: pointers to a live local, or none; a handle that is open for as long as it is borrowed.
-        let refused = unsafe {
-            GetSecurityInfo(
-                object.as_raw_handle(),
-                SE_KERNEL_OBJECT,
-                parts,
-                &raw mut described.owner,
-                null_mut(),
-                null_mut(),
-                null_mut(),
-                &raw mut described.descriptor,
-            )
-        };
-        if refused == 0 { Ok(described) } else { Err(super::numbered(refused)) }
-    }
-}
-
-impl Drop for Described {
-    fn drop(&mut self) {
-        // SAFETY: made for us by LocalAlloc, or null, and nobody uses it any more.
-        unsafe { LocalFree(self.descriptor) };
-    }
-}
-
-/// Who has made the object behind a handle, such as the server of a pipe.
-///
-/// # Errors
-/// The system's.
-pub(super) fn owner(object: BorrowedHandle<'_>) -> io::Result<Whose> {
-    let described = Described::of(object, OWNER_SECURITY_INFORMATION)?;
-    if described.owner.is_null() {
-        return Ok(Whose::Other);
-    }
-    text_of(described.owner).map(|sid| Whose::of(&sid))
-}
-
-/// Owner and access list of the object behind a handle, in the system's own notation.
-///
-/// # Errors
-/// The system's.
-pub fn described(object: BorrowedHandle<'_>) -> io::Result<String> {
-    let parts = OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
-    let described = Described::of(object, parts)?;
-    let mut text: *mut u16 = null_mut();
-    // SAFETY: the descriptor is alive, and the pointer is to a live local.
-    let done = unsafe {
-        ConvertSecurityDescriptorToStringSecurityDescriptorW(
-            described.descriptor,
-            SDDL_REVISION_1,
-            parts,
-            &raw mut text,
-            null_mut(),
-        )
-    };
-    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(taken(text)) }
-}
-
-/// Gives an object these parts of a security descriptor, which is in the system's own notation.
-///
-/// # Errors
-/// The system's.
-pub(super) fn set(object: RawHandle, parts: OBJECT_SECURITY_INFORMATION, text: &str) -> io::Result<()> {
-    let descriptor = Described::from_text(text)?;
-    // SAFETY: the descriptor was just made; the handle is the callers'.
-    match unsafe { SetKernelObjectSecurity(object, parts, descriptor.descriptor) } {
-        0 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
-    }
-}
-
-/// Gives a file to us and to the system alone, and where the system knows of such, to nothing of low integrity.
-///
-/// # Errors
-/// The system's, where it cannot be ours alone.
-pub(super) fn close_file(file: BorrowedHandle<'_>) -> io::Result<()> {
-    let (own, file) = (own()?, file.as_raw_handle());
-    let parts = DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION;
-    set(file, parts, &format!("D:P(A;;FA;;;SY)(A;;FA;;;{own})"))?;
-    if let Err(error) = set(file, LABEL_SECURITY_INFORMATION, "S:(ML;;NWNR;;;ME)") {
-        tracing::debug!("no label for a file: {error}");
-    }
-    Ok(())
-}
-
-/// What this process makes from now on has the access list of this descriptor, where it is given no other: its threads.
-///
-/// # Errors
-/// The system's.
-pub(super) fn set_default(text: &str) -> io::Result<()> {
-    let descriptor = Described::from_text(text)?;
-    let (mut list, mut there, mut unasked): (*mut ACL, _, _) = (null_mut(), 0, 0);
-    // SAFETY: the descriptor was just made, and the pointers are to live locals.
-    let got = unsafe {
-        GetSecurityDescriptorDacl(descriptor.descriptor, &raw mut there, &raw mut list, &raw mut unasked)
-    };
-    if got == 0 || list.is_null() {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: gives a constant that stands for this process.
-    let this = unsafe { GetCurrentProcess() };
-    let token = token(this, TOKEN_ADJUST_DEFAULT)?;
-    let default = TOKEN_DEFAULT_DACL { DefaultDacl: list };
-    let length = u32::try_from(size_of_val(&default)).map_err(io::Error::other)?;
-    let from = (&raw const default).cast();
-    // SAFETY: the structure is as long as it says, and the list in it is alive.
-    match unsafe { SetTokenInformation(token.as_raw_handle(), TokenDefaultDacl, from, length) } {
-        0 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
-    }
-}
-
-/// What gives an object to us and to the system, and to nobody else, in that notation.
-///
-/// # Errors
-/// The system's, where it does not say who we are.
-pub fn ours_alone() -> io::Result<String> {
-    let own = own()?;
-    Ok(format!("O:{own}D:P(A;;GA;;;SY)(A;;GA;;;{own})"))
 }

@@ -23,7 +23,7 @@ pub use super::pipe::BoundSocket;
 use super::pipe::WAITING_CONTROL;
 pub use super::security::Whose;
 pub use super::stream::Stream;
-use super::{process, security};
+use super::{descriptor, process, security};
 use crate::error::Error;
 use crate::platform::lock::InstanceLock;
 
@@ -110,7 +110,7 @@ pub fn connect(path: &Path, limit: Duration) -> io::Result<Stream> {
 /// The system's.
 pub fn peer(stream: &Stream) -> io::Result<Peer> {
     let pid = i32::try_from(super::pipe::server_pid(stream.as_handle())?).ok();
-    Ok(Peer { whose: security::owner(stream.as_handle())?, pid })
+    Ok(Peer { whose: descriptor::owner(stream.as_handle())?, pid })
 }
 
 /// Whether an error of [`connect`] means that nothing listens there.

@@ -1,16 +1,13 @@
 //! The hidden window that clients of PuTTY before 0.75 speak to: they put a request into memory that they share with it,
 //! send it the name of that, and find the answer there.
 //!
-//! Guarantees: only memory that belongs to our own user is looked at, within its bounds, and none that is not there; a
-//! window of another agent is left alone; what the system sends to every window is not kept waiting. Few requests at a
-//! time: they are answered on one thread, so whoever comes by this way may wait for others that do.
+//! Guarantees: a window of another agent is left alone; what the system sends to every window is not kept waiting. Few
+//! requests at a time: they are answered on one thread, so whoever comes by this way may wait for others that do.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
 use std::io;
-use std::mem::MaybeUninit;
-use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
-use std::ptr::{NonNull, null, null_mut};
+use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel, sync_channel};
@@ -21,24 +18,17 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::Sender;
 use widestring::{U16CStr, u16cstr};
 use windows_sys::Win32::Foundation::{HWND, LPARAM, LRESULT, WPARAM};
-use windows_sys::Win32::Storage::FileSystem::READ_CONTROL;
 use windows_sys::Win32::System::DataExchange::COPYDATASTRUCT;
-use windows_sys::Win32::System::Diagnostics::Debug::{ReadProcessMemory, WriteProcessMemory};
 use windows_sys::Win32::System::LibraryLoader::GetModuleHandleW;
-use windows_sys::Win32::System::Memory::{
-    FILE_MAP_READ, FILE_MAP_WRITE, MEM_COMMIT, MEMORY_BASIC_INFORMATION, MEMORY_MAPPED_VIEW_ADDRESS,
-    MapViewOfFile, OpenFileMappingA, PAGE_READWRITE, UnmapViewOfFile, VirtualQuery,
-};
-use windows_sys::Win32::System::Threading::GetCurrentProcess;
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     CreateWindowExW, DefWindowProcW, DispatchMessageW, FindWindowW, GetMessageW, MSG, PM_NOREMOVE,
     PeekMessageW, RegisterClassW, WM_COPYDATA, WNDCLASSW,
 };
 use zeroize::Zeroizing;
 
+use super::memory::{LEN_BYTES, Shared};
 use crate::frame::MAX_LEN;
 use crate::platform::harden::close_thread;
-use crate::platform::windows::security::{self, Whose};
 use crate::platform::windows::socket::{Accepted, Arrival, Peer};
 
 /// Class and title by which clients find it.
@@ -47,8 +37,6 @@ const NAME: &U16CStr = u16cstr!("Pageant");
 const MARK: usize = 0x804e_50ba;
 /// The longest name of shared memory, in bytes: PuTTY's have 22.
 const MOST_NAME: usize = 256;
-/// Bytes of the length before a message.
-const LEN_BYTES: usize = 4;
 
 /// Between two looks for what is sent to every window.
 const LOOK: Duration = Duration::from_millis(5);
@@ -172,96 +160,6 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         OPEN.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Memory of a client's.
-struct Shared {
-    base: NonNull<u8>,
-    length: usize,
-}
-
-impl Shared {
-    fn open(name: &CStr) -> io::Result<Self> {
-        let access = FILE_MAP_READ | FILE_MAP_WRITE;
-        // Without the last of these rights nobody is told whose it is.
-        // SAFETY: the name ends with a zero.
-        let mapping = unsafe { OpenFileMappingA(access | READ_CONTROL, 0, name.as_ptr().cast()) };
-        if mapping.is_null() {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the system has just given it to us.
-        let mapping = unsafe { OwnedHandle::from_raw_handle(mapping) };
-        if security::owner(mapping.as_handle())? != Whose::Ours {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        // SAFETY: the whole of it, at an address of the system's choice.
-        let view = unsafe { MapViewOfFile(mapping.as_raw_handle(), access, 0, 0, 0) };
-        let base = NonNull::new(view.Value.cast::<u8>()).ok_or_else(io::Error::last_os_error)?;
-        let mut shared = Self { base, length: 0 };
-        let mut info = MaybeUninit::<MEMORY_BASIC_INFORMATION>::zeroed();
-        let room = size_of::<MEMORY_BASIC_INFORMATION>();
-        // SAFETY: the structure is as long as it says.
-        if unsafe { VirtualQuery(base.as_ptr().cast(), info.as_mut_ptr(), room) } == 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: it has been filled, and zeros are valid for it as well.
-        let info = unsafe { info.assume_init() };
-        // Memory that was only set aside is none.
-        if info.State != MEM_COMMIT || info.Protect != PAGE_READWRITE {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        shared.length = info.RegionSize;
-        Ok(shared)
-    }
-
-    /// A copy of the whole message: its sender may change it at any time.
-    fn message(&self) -> io::Result<Zeroizing<Vec<u8>>> {
-        let head = self.bytes(LEN_BYTES)?;
-        let length = head.first_chunk::<LEN_BYTES>().map(|bytes| u32::from_be_bytes(*bytes));
-        let length = length.and_then(|length| usize::try_from(length).ok());
-        let length =
-            length.filter(|length| (1..=MAX_LEN).contains(length)).ok_or(io::ErrorKind::InvalidData)?;
-        let mut message = self.bytes(LEN_BYTES + length)?;
-        message[..LEN_BYTES].copy_from_slice(&head);
-        Ok(message)
-    }
-
-    fn bytes(&self, length: usize) -> io::Result<Zeroizing<Vec<u8>>> {
-        if length > self.length {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        let mut copy = Zeroizing::new(vec![0; length]);
-        // SAFETY: gives a constant that stands for this process.
-        let this = unsafe { GetCurrentProcess() };
-        let from = self.base.as_ptr().cast();
-        // SAFETY: the copy has as many bytes. What cannot be read is an error of this call's, and no fault of ours.
-        match unsafe { ReadProcessMemory(this, from, copy.as_mut_ptr().cast(), length, null_mut()) } {
-            0 => Err(io::Error::last_os_error()),
-            _ => Ok(copy),
-        }
-    }
-
-    fn put(&self, answer: &[u8]) -> io::Result<()> {
-        if answer.len() > self.length {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        // SAFETY: gives a constant that stands for this process.
-        let this = unsafe { GetCurrentProcess() };
-        let to = self.base.as_ptr().cast();
-        // SAFETY: there are as many bytes. What cannot be written is an error of this call's, and no fault of ours.
-        match unsafe { WriteProcessMemory(this, to, answer.as_ptr().cast(), answer.len(), null_mut()) } {
-            0 => Err(io::Error::last_os_error()),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        let view = MEMORY_MAPPED_VIEW_ADDRESS { Value: self.base.as_ptr().cast() };
-        // SAFETY: mapped by `open`, and nobody looks at it any more.
-        unsafe { UnmapViewOfFile(view) };
     }
 }
 
