@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::keyfile::Refusal;
+use crate::platform::exposed::Exposed;
 use crate::platform::terminal::visible;
 
 /// Why a command did not do with a key, or with the agent's password, what it was asked.
@@ -22,12 +23,12 @@ pub enum KeyError {
         refusal: Refusal,
     },
     /// A private key that other users may read.
-    #[error("{}: other users may use this file (mode {mode:04o})", shown(path))]
+    #[error("{}: other users may use this file ({})", shown(path), exposed.how)]
     Exposed {
         /// The file.
         path: PathBuf,
-        /// Its mode.
-        mode: u32,
+        /// To whom it is open.
+        exposed: Exposed,
     },
     /// The agent refused a key.
     #[error("{}: the agent did not take the key", shown(path))]
@@ -67,8 +68,8 @@ impl KeyError {
         let hint = match self {
             Self::Asking(_) => "call it at a terminal, or set SSH_ASKPASS and SSH_ASKPASS_REQUIRE=force",
             Self::File { refusal, .. } => return refusal.hint().map(str::to_owned),
-            Self::Exposed { path, .. } => {
-                return Some(format!("close it to them: chmod 600 {}", shown(path)));
+            Self::Exposed { exposed, .. } => {
+                return Some(format!("close it to them: {}", visible(&exposed.cure)));
             }
             Self::NotTaken { .. } => "see why: myagent status",
             Self::NotHeld(_) => {

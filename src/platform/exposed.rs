@@ -1,22 +1,52 @@
-//! Whether a file of ours is open to other users.
+//! Whether a file is open to other users.
 #![forbid(unsafe_code)]
 
-use std::fs::Metadata;
+use std::fs::File;
+use std::io;
+use std::path::Path;
 
-/// The file's mode, where it is ours and others may do anything with it: OpenSSH's rule for private keys.
+/// That it is.
+#[derive(Debug)]
+pub struct Exposed {
+    /// To whom, or by which mode.
+    pub how: String,
+    /// The command that closes it.
+    pub cure: String,
+}
+
+/// Whether others may do anything with a file of ours: OpenSSH's rule for private keys.
+///
+/// # Errors
+/// The system's, where it does not say.
 #[cfg(unix)]
-#[must_use]
-pub fn exposed(meta: &Metadata) -> Option<u32> {
+pub fn exposed(file: &File, path: &Path) -> io::Result<Option<Exposed>> {
     use std::os::unix::fs::MetadataExt;
     /// What the group and all others may do.
     const OTHERS: u32 = 0o077;
-    let ours = meta.uid() == nix::unistd::getuid().as_raw();
-    (ours && meta.mode() & OTHERS != 0).then_some(meta.mode() & 0o7777)
+    let meta = file.metadata()?;
+    if meta.uid() != nix::unistd::getuid().as_raw() || meta.mode() & OTHERS == 0 {
+        return Ok(None);
+    }
+    let how = format!("mode {:04o}", meta.mode() & 0o7777);
+    Ok(Some(Exposed { how, cure: format!("chmod 600 {}", path.display()) }))
 }
 
-/// Not known: this system has lists of rights, which a profile's files inherit from it.
-#[cfg(not(unix))]
-#[must_use]
-pub fn exposed(_: &Metadata) -> Option<u32> {
-    None
+/// Whether others than we, the system and its administrators may read or change a file: the rule of OpenSSH for Windows,
+/// but that rights to look at its attributes do not count.
+///
+/// # Errors
+/// The system's, where it does not say.
+#[cfg(windows)]
+pub fn exposed(file: &File, path: &Path) -> io::Result<Option<Exposed>> {
+    use super::windows::{rights, security};
+    use std::os::windows::io::AsHandle;
+    let others = rights::others(file.as_handle())?;
+    if others.is_empty() {
+        return Ok(None);
+    }
+    let how = others.iter().map(|sid| rights::name(sid)).collect::<Vec<_>>().join(", ");
+    let (path, own) = (path.display(), security::own()?);
+    let others: String = others.iter().map(|sid| format!(" *{sid}")).collect();
+    let cure = format!("icacls \"{path}\" /inheritance:r /grant:r *{own}:F /remove:g{others}");
+    Ok(Some(Exposed { how, cure }))
 }

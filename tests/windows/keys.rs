@@ -1,11 +1,16 @@
 //! Keys on Windows: the limits that Windows' own agent refuses are kept, and what is not there is said.
 
+use std::fs::File;
+use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::io::AsHandle;
 use std::time::Duration;
 
 use crate::rig::{
     ADD, ADD_CONSTRAINED, Agent, Client, FAILURE, LOCK, REMOVE_ALL, SIGN, SIGNATURE, SUCCESS, UNLOCK, until,
 };
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use myagent::platform::windows::{descriptor, security};
+use windows_sys::Win32::Storage::FileSystem::{READ_CONTROL, WRITE_DAC};
 
 fn string(bytes: &[u8]) -> Vec<u8> {
     [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat()
@@ -108,4 +113,32 @@ fn what_is_not_there_is_refused_by_name() {
     for what in ["no PKCS#11 tokens", "no FIDO keys"] {
         assert!(refusals.contains(what), "{refusals}");
     }
+}
+
+/// OpenSSH's rule: a private key that others can read is not used.
+#[test]
+fn a_file_that_others_may_read_is_refused() {
+    let agent = Agent::start();
+    let file = agent.place.profile.path().join("a key");
+    std::fs::copy("fuzz/seeds/keyfile/openssh-ed25519.plain", &file).unwrap();
+    let path = file.display().to_string();
+    let give = |others: &str| {
+        let rights = File::options().access_mode(READ_CONTROL | WRITE_DAC).open(&file).unwrap();
+        let own = security::own().unwrap();
+        descriptor::set_list(rights.as_handle(), &format!("D:P(A;;FA;;;{own}){others}")).unwrap();
+    };
+    give("(A;;FR;;;WD)");
+    let (status, _, error) = agent.place.run(&["add", &path]);
+    assert_eq!((status, agent.client().keys()), (1, 0), "{error}");
+    let own = security::own().unwrap();
+    assert_eq!(
+        error,
+        format!(
+            "myagent: {path}: other users may use this file (Everyone)\nhint: close it to them: icacls \"{path}\" \
+             /inheritance:r /grant:r *{own}:F /remove:g *S-1-1-0\n"
+        )
+    );
+    give("");
+    let (status, _, error) = agent.place.run(&["add", &path]);
+    assert_eq!((status, agent.client().keys()), (0, 1), "{error}");
 }

@@ -26,9 +26,9 @@ pub(super) fn read(path: &Path) -> Result<ReadFile, Error> {
     let bytes = if path.as_os_str() == STDIN {
         limited(io::stdin().lock(), path)?
     } else {
-        let (file, meta) = open(path)?;
-        if let Some(mode) = exposed(&meta) {
-            return Err(KeyError::Exposed { path: path.to_owned(), mode }.into());
+        let file = open(path)?;
+        if let Some(exposed) = exposed(&file, path).map_err(|e| unread(path, e))? {
+            return Err(KeyError::Exposed { path: path.to_owned(), exposed }.into());
         }
         limited(file, path)?
     };
@@ -37,22 +37,20 @@ pub(super) fn read(path: &Path) -> Result<ReadFile, Error> {
 
 /// Reads a file that anybody may read.
 pub(in super::super) fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
-    limited(open(path)?.0, path)
+    limited(open(path)?, path)
 }
 
-fn open(path: &Path) -> Result<(File, std::fs::Metadata), Error> {
-    let failed = |e| Error::io(format!("read {}", path.display()), e);
-    let file = File::open(path).map_err(failed)?;
-    let meta = file.metadata().map_err(failed)?;
-    Ok((file, meta))
+fn open(path: &Path) -> Result<File, Error> {
+    File::open(path).map_err(|e| unread(path, e))
+}
+
+fn unread(path: &Path, error: io::Error) -> Error {
+    Error::io(format!("read {}", path.display()), error)
 }
 
 fn limited(source: impl Read, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut bytes = Zeroizing::new(Vec::new());
-    source
-        .take(MAX_FILE as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| Error::io(format!("read {}", path.display()), e))?;
+    source.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(|e| unread(path, e))?;
     if bytes.len() > MAX_FILE {
         return Err(KeyError::File { path: path.to_owned(), refusal: Refusal::TooLarge }.into());
     }

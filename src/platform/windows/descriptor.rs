@@ -23,14 +23,15 @@ use windows_sys::Win32::Security::{
 use super::security::{Whose, own, own_token, taken, text_of};
 
 /// A descriptor of the system's, which is given back to it when dropped.
-struct Described {
+pub(super) struct Described {
     descriptor: PSECURITY_DESCRIPTOR,
     /// Lies in the descriptor; null where nobody owns the object.
     owner: PSID,
 }
 
 impl Described {
-    fn from_text(text: &str) -> io::Result<Self> {
+    /// The one that a text in the system's own notation means.
+    pub(super) fn from_text(text: &str) -> io::Result<Self> {
         let text = U16CString::from_str(text).map_err(io::Error::other)?;
         let mut described = Self { descriptor: null_mut(), owner: null_mut() };
         // SAFETY: the text ends with a zero, and the pointer is to a live local.
@@ -45,7 +46,8 @@ impl Described {
         if made == 0 { Err(io::Error::last_os_error()) } else { Ok(described) }
     }
 
-    fn of(object: BorrowedHandle<'_>, parts: OBJECT_SECURITY_INFORMATION) -> io::Result<Self> {
+    /// These parts of that of the object behind a handle.
+    pub(super) fn of(object: BorrowedHandle<'_>, parts: OBJECT_SECURITY_INFORMATION) -> io::Result<Self> {
         let mut described = Self { descriptor: null_mut(), owner: null_mut() };
         // SAFETY: pointers to a live local, or none; a handle that is open for as long as it is borrowed.
         let refused = unsafe {
@@ -61,6 +63,20 @@ impl Described {
             )
         };
         if refused == 0 { Ok(described) } else { Err(super::numbered(refused)) }
+    }
+
+    /// Its access list; none where it has none, which lets everybody do everything.
+    pub(super) fn list(&self) -> io::Result<Option<&ACL>> {
+        let (mut list, mut there, mut unasked): (*mut ACL, _, _) = (null_mut(), 0, 0);
+        // SAFETY: the descriptor is alive, and the pointers are to live locals.
+        let got = unsafe {
+            GetSecurityDescriptorDacl(self.descriptor, &raw mut there, &raw mut list, &raw mut unasked)
+        };
+        if got == 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: null, or in the descriptor, for as long as that is there.
+        Ok(unsafe { list.as_ref() })
     }
 }
 
@@ -121,14 +137,21 @@ pub(super) fn set(object: RawHandle, parts: OBJECT_SECURITY_INFORMATION, text: &
 ///
 /// # Errors
 /// The system's, where it cannot be ours alone.
-pub(super) fn close_file(file: BorrowedHandle<'_>) -> io::Result<()> {
-    let (own, file) = (own()?, file.as_raw_handle());
-    let parts = DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION;
-    set(file, parts, &format!("D:P(A;;FA;;;SY)(A;;FA;;;{own})"))?;
-    if let Err(error) = set(file, LABEL_SECURITY_INFORMATION, "S:(ML;;NWNR;;;ME)") {
+pub fn close_file(file: BorrowedHandle<'_>) -> io::Result<()> {
+    let own = own()?;
+    set_list(file, &format!("D:P(A;;FA;;;SY)(A;;FA;;;{own})"))?;
+    if let Err(error) = set(file.as_raw_handle(), LABEL_SECURITY_INFORMATION, "S:(ML;;NWNR;;;ME)") {
         tracing::debug!("no label for a file: {error}");
     }
     Ok(())
+}
+
+/// Gives a file this access list, and nothing from the directory above.
+///
+/// # Errors
+/// The system's.
+pub fn set_list(file: BorrowedHandle<'_>, text: &str) -> io::Result<()> {
+    set(file.as_raw_handle(), DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION, text)
 }
 
 /// What this process makes from now on has the access list of this descriptor, where it is given no other: its threads.
@@ -137,16 +160,9 @@ pub(super) fn close_file(file: BorrowedHandle<'_>) -> io::Result<()> {
 /// The system's.
 pub(super) fn set_default(text: &str) -> io::Result<()> {
     let descriptor = Described::from_text(text)?;
-    let (mut list, mut there, mut unasked): (*mut ACL, _, _) = (null_mut(), 0, 0);
-    // SAFETY: the descriptor was just made, and the pointers are to live locals.
-    let got = unsafe {
-        GetSecurityDescriptorDacl(descriptor.descriptor, &raw mut there, &raw mut list, &raw mut unasked)
-    };
-    if got == 0 || list.is_null() {
-        return Err(io::Error::last_os_error());
-    }
+    let list = descriptor.list()?.ok_or(io::ErrorKind::InvalidInput)?;
     let token = own_token(TOKEN_ADJUST_DEFAULT)?;
-    let default = TOKEN_DEFAULT_DACL { DefaultDacl: list };
+    let default = TOKEN_DEFAULT_DACL { DefaultDacl: (&raw const *list).cast_mut() };
     let length = u32::try_from(size_of_val(&default)).map_err(io::Error::other)?;
     let from = (&raw const default).cast();
     // SAFETY: the structure is as long as it says, and the list in it is alive.

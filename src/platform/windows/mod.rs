@@ -26,6 +26,7 @@ pub mod paths;
 pub mod pipe;
 pub mod process;
 pub mod program;
+pub mod rights;
 pub mod security;
 pub mod socket;
 mod stream;
