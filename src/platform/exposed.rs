@@ -38,15 +38,21 @@ pub fn exposed(file: &File, path: &Path) -> io::Result<Option<Exposed>> {
 /// The system's, where it does not say.
 #[cfg(windows)]
 pub fn exposed(file: &File, path: &Path) -> io::Result<Option<Exposed>> {
-    use super::windows::{rights, security};
+    use super::windows::rights::{self, Others};
+    use super::windows::security;
     use std::os::windows::io::AsHandle;
-    let others = rights::others(file.as_handle())?;
-    if others.is_empty() {
-        return Ok(None);
-    }
-    let how = others.iter().map(|sid| rights::name(sid)).collect::<Vec<_>>().join(", ");
-    let (path, own) = (path.display(), security::own()?);
-    let others: String = others.iter().map(|sid| format!(" *{sid}")).collect();
-    let cure = format!("icacls \"{path}\" /inheritance:r /grant:r *{own}:F /remove:g{others}");
+    let path = path.display();
+    let (how, cure) = match rights::others(file.as_handle())? {
+        Others::None => return Ok(None),
+        Others::Owner(owner) => {
+            (format!("it belongs to {}", rights::name(&owner)), format!("takeown /f \"{path}\""))
+        }
+        Others::Listed(others) => {
+            let how = others.iter().map(|sid| rights::name(sid)).collect::<Vec<_>>().join(", ");
+            let others: String = others.iter().map(|sid| format!(" *{sid}")).collect();
+            let own = security::own()?;
+            (how, format!("icacls \"{path}\" /inheritance:r /grant:r *{own}:F /remove:g{others}"))
+        }
+    };
     Ok(Some(Exposed { how, cure }))
 }

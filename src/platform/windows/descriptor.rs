@@ -14,10 +14,10 @@ use windows_sys::Win32::Security::Authorization::{
     ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo, SDDL_REVISION_1, SE_KERNEL_OBJECT,
 };
 use windows_sys::Win32::Security::{
-    ACL, DACL_SECURITY_INFORMATION, GetSecurityDescriptorDacl, LABEL_SECURITY_INFORMATION,
-    OBJECT_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION,
-    PSECURITY_DESCRIPTOR, PSID, SetKernelObjectSecurity, SetTokenInformation, TOKEN_ADJUST_DEFAULT,
-    TOKEN_DEFAULT_DACL, TokenDefaultDacl,
+    ACL, DACL_SECURITY_INFORMATION, GetSecurityDescriptorDacl, GetSecurityDescriptorOwner,
+    LABEL_SECURITY_INFORMATION, OBJECT_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION,
+    PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID, SetKernelObjectSecurity,
+    SetTokenInformation, TOKEN_ADJUST_DEFAULT, TOKEN_DEFAULT_DACL, TokenDefaultDacl,
 };
 
 use super::security::{Whose, own, own_token, taken, text_of};
@@ -25,15 +25,13 @@ use super::security::{Whose, own, own_token, taken, text_of};
 /// A descriptor of the system's, which is given back to it when dropped.
 pub(super) struct Described {
     descriptor: PSECURITY_DESCRIPTOR,
-    /// Lies in the descriptor; null where nobody owns the object.
-    owner: PSID,
 }
 
 impl Described {
     /// The one that a text in the system's own notation means.
     pub(super) fn from_text(text: &str) -> io::Result<Self> {
         let text = U16CString::from_str(text).map_err(io::Error::other)?;
-        let mut described = Self { descriptor: null_mut(), owner: null_mut() };
+        let mut described = Self { descriptor: null_mut() };
         // SAFETY: the text ends with a zero, and the pointer is to a live local.
         let made = unsafe {
             ConvertStringSecurityDescriptorToSecurityDescriptorW(
@@ -48,14 +46,14 @@ impl Described {
 
     /// These parts of that of the object behind a handle.
     pub(super) fn of(object: BorrowedHandle<'_>, parts: OBJECT_SECURITY_INFORMATION) -> io::Result<Self> {
-        let mut described = Self { descriptor: null_mut(), owner: null_mut() };
+        let mut described = Self { descriptor: null_mut() };
         // SAFETY: pointers to a live local, or none; a handle that is open for as long as it is borrowed.
         let refused = unsafe {
             GetSecurityInfo(
                 object.as_raw_handle(),
                 SE_KERNEL_OBJECT,
                 parts,
-                &raw mut described.owner,
+                null_mut(),
                 null_mut(),
                 null_mut(),
                 null_mut(),
@@ -63,6 +61,16 @@ impl Described {
             )
         };
         if refused == 0 { Ok(described) } else { Err(super::numbered(refused)) }
+    }
+
+    /// Who owns it, where anybody does.
+    pub(super) fn owner(&self) -> io::Result<Option<String>> {
+        let (mut owner, mut unasked): (PSID, _) = (null_mut(), 0);
+        // SAFETY: the descriptor is alive, and the pointers are to live locals.
+        if unsafe { GetSecurityDescriptorOwner(self.descriptor, &raw mut owner, &raw mut unasked) } == 0 {
+            return Err(io::Error::last_os_error());
+        }
+        if owner.is_null() { Ok(None) } else { text_of(owner).map(Some) }
     }
 
     /// Its access list; none where it has none, which lets everybody do everything.
@@ -92,11 +100,8 @@ impl Drop for Described {
 /// # Errors
 /// The system's.
 pub(super) fn owner(object: BorrowedHandle<'_>) -> io::Result<Whose> {
-    let described = Described::of(object, OWNER_SECURITY_INFORMATION)?;
-    if described.owner.is_null() {
-        return Ok(Whose::Other);
-    }
-    text_of(described.owner).map(|sid| Whose::of(&sid))
+    let owner = Described::of(object, OWNER_SECURITY_INFORMATION)?.owner()?;
+    Ok(owner.map_or(Whose::Other, |sid| Whose::of(&sid)))
 }
 
 /// Owner and access list of the object behind a handle, in the system's own notation.

@@ -11,6 +11,7 @@ use std::ptr::null_mut;
 use windows_sys::Win32::Foundation::{GENERIC_ALL, GENERIC_READ, GENERIC_WRITE};
 use windows_sys::Win32::Security::{
     ACCESS_ALLOWED_ACE, ACE_HEADER, ACL, DACL_SECURITY_INFORMATION, GetAce, INHERIT_ONLY_ACE,
+    OWNER_SECURITY_INFORMATION,
 };
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_APPEND_DATA, FILE_READ_DATA, FILE_WRITE_DATA, WRITE_DAC, WRITE_OWNER,
@@ -26,6 +27,8 @@ const GENERIC: u32 = GENERIC_ALL | GENERIC_READ | GENERIC_WRITE;
 
 /// The administrators of this machine, who can take any right anyway.
 const ADMINISTRATORS: &str = "S-1-5-32-544";
+/// Whoever owns the object, who was looked at before.
+const OWNER: &str = "S-1-3-4";
 /// Who is called otherwise by those who do not know identifiers.
 const KNOWN: [(&str, &str); 3] =
     [(EVERYONE, "Everyone"), ("S-1-5-11", "Authenticated Users"), ("S-1-5-32-545", "Users")];
@@ -37,23 +40,41 @@ const ALLOWED_ON_CONDITION: u8 = 9;
 /// Those that forbid, and those for the system's log and labels.
 const NO_RIGHT: [u8; 14] = [1, 2, 3, 6, 7, 8, 10, 12, 13, 14, 15, 16, 17, 18];
 
-/// The security identifiers of those who may use a file, beside us, the system and its administrators. The handle must be
-/// one that may read its access list.
+/// The security identifiers of those who may use a file, beside us, the system and its administrators.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Others {
+    /// There are none.
+    None,
+    /// Whom it belongs to: that one may give itself any right.
+    Owner(String),
+    /// Whom its access list names.
+    Listed(Vec<String>),
+}
+
+/// Who they are. The handle must be one that may read the file's access list.
 ///
 /// # Errors
 /// The system's.
-pub fn others(file: BorrowedHandle<'_>) -> io::Result<Vec<String>> {
-    others_in(&Described::of(file, DACL_SECURITY_INFORMATION)?)
+pub fn others(file: BorrowedHandle<'_>) -> io::Result<Others> {
+    others_in(&Described::of(file, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION)?)
 }
 
-fn others_in(described: &Described) -> io::Result<Vec<String>> {
+fn others_in(described: &Described) -> io::Result<Others> {
+    let owner = described.owner()?.unwrap_or_else(|| EVERYONE.to_owned());
+    if !is_trusted(&owner) {
+        return Ok(Others::Owner(owner));
+    }
+    let Some(list) = described.list()? else { return Ok(Others::Listed(vec![EVERYONE.to_owned()])) };
     let mut others: Vec<String> = Vec::new();
-    let Some(list) = described.list()? else { return Ok(vec![EVERYONE.to_owned()]) };
     for number in 0..u32::from(list.AceCount) {
         let other = other(list, number)?.filter(|other| !others.contains(other));
         others.extend(other);
     }
-    Ok(others)
+    Ok(if others.is_empty() { Others::None } else { Others::Listed(others) })
+}
+
+fn is_trusted(sid: &str) -> bool {
+    sid == ADMINISTRATORS || Whose::of(sid) != Whose::Other
 }
 
 /// The one that an entry gives such a right to, if it is somebody else.
@@ -76,8 +97,7 @@ fn other(list: &ACL, number: u32) -> io::Result<Option<String>> {
     let mask = unsafe { (*entry).Mask };
     // Its identifier lies where its last field begins.
     let sid = text_of(entry.cast::<u8>().wrapping_add(offset_of!(ACCESS_ALLOWED_ACE, SidStart)).cast())?;
-    let trusted = Whose::of(&sid) != Whose::Other || sid == ADMINISTRATORS;
-    Ok((mask & USES != 0 && !trusted).then_some(sid))
+    Ok((mask & USES != 0 && sid != OWNER && !is_trusted(&sid)).then_some(sid))
 }
 
 /// What an identifier is called.
@@ -91,9 +111,10 @@ mod tests {
     use super::*;
     use crate::platform::windows::security::own;
 
-    fn others_by(list: &str) -> String {
-        let list = list.replace("(own)", own().unwrap());
-        others_in(&Described::from_text(&list).unwrap()).unwrap().join(" ")
+    fn others_by(list: &str) -> Others {
+        let text = if list.starts_with('O') { list.to_owned() } else { format!("O:(own){list}") };
+        let text = text.replace("(own)", own().unwrap());
+        others_in(&Described::from_text(&text).unwrap()).unwrap()
     }
 
     #[test]
@@ -101,32 +122,37 @@ mod tests {
         for list in [
             "D:P(A;;FA;;;(own))",
             "D:AI(A;ID;FA;;;SY)(A;ID;FA;;;BA)(A;ID;FA;;;(own))",
+            // What administrators make is theirs on some machines.
+            "O:BAD:P(A;;FA;;;BA)(A;;FA;;;OW)",
             // As Cygwin has it for mode 0600.
             "D:P(A;;0x1f019f;;;(own))(A;;0x120080;;;WD)",
             "D:P(D;;FA;;;BG)(A;;FA;;;(own))",
             "D:P(A;OICIIO;FA;;;CO)(A;;FA;;;(own))",
             "D:P",
         ] {
-            assert_eq!(others_by(list), "", "{list}");
+            assert_eq!(others_by(list), Others::None, "{list}");
         }
     }
 
     #[test]
     fn others_are_named() {
+        let other = "S-1-5-21-1-2-3-4";
         for (list, others) in [
-            ("D:P(A;;FR;;;WD)(A;;FA;;;(own))", "S-1-1-0"),
+            ("D:P(A;;FR;;;WD)(A;;FA;;;(own))", &[EVERYONE][..]),
             // A directory at the root of a disk gives this to what is made in it.
-            ("D:AI(A;ID;FA;;;SY)(A;ID;0x1301bf;;;AU)(A;ID;0x1200a9;;;BU)", "S-1-5-11 S-1-5-32-545"),
-            ("D:P(A;;0x1;;;S-1-5-21-1-2-3-4)(A;;0x2;;;S-1-5-21-1-2-3-4)", "S-1-5-21-1-2-3-4"),
-            ("D:P(A;;0x2;;;S-1-5-21-1-2-3-4)", "S-1-5-21-1-2-3-4"),
-            ("D:P(A;;WD;;;S-1-5-21-1-2-3-4)", "S-1-5-21-1-2-3-4"),
-            ("D:P(A;;WO;;;S-1-5-21-1-2-3-4)", "S-1-5-21-1-2-3-4"),
-            ("D:P(A;;GR;;;S-1-5-21-1-2-3-4)", "S-1-5-21-1-2-3-4"),
+            ("D:AI(A;ID;FA;;;SY)(A;ID;0x1301bf;;;AU)(A;ID;0x1200a9;;;BU)", &["S-1-5-11", "S-1-5-32-545"]),
+            ("D:P(A;;0x1;;;S-1-5-21-1-2-3-4)(A;;0x2;;;S-1-5-21-1-2-3-4)", &[other]),
+            ("D:P(A;;0x2;;;S-1-5-21-1-2-3-4)", &[other]),
+            ("D:P(A;;WD;;;S-1-5-21-1-2-3-4)", &[other]),
+            ("D:P(A;;WO;;;S-1-5-21-1-2-3-4)", &[other]),
+            ("D:P(A;;GR;;;S-1-5-21-1-2-3-4)", &[other]),
             // No list at all.
-            ("O:SY", "S-1-1-0"),
+            ("O:SY", &[EVERYONE]),
         ] {
-            assert_eq!(others_by(list), others, "{list}");
+            let others = others.iter().map(|&sid| sid.to_owned()).collect();
+            assert_eq!(others_by(list), Others::Listed(others), "{list}");
         }
-        assert_eq!((name(EVERYONE), name("S-1-5-21-1-2-3-4")), ("Everyone", "S-1-5-21-1-2-3-4"));
+        assert_eq!(others_by("O:S-1-5-21-1-2-3-4D:P(A;;FA;;;(own))"), Others::Owner(other.to_owned()));
+        assert_eq!((name(EVERYONE), name(other)), ("Everyone", other));
     }
 }
