@@ -48,7 +48,7 @@ with_clippy() {
 behind=''
 in_background() {
     set -m
-    "$@" &
+    "$@" </dev/null &
     behind=$!
     set +m
 }
