@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use zeroize::Zeroizing;
 
 use crate::keyfile::MAX_PASSPHRASE;
+use crate::platform::harden::reopened;
 
 /// The first line that the program prints; none where it fails, which is how it says that nothing was entered.
 ///
@@ -16,7 +17,7 @@ use crate::keyfile::MAX_PASSPHRASE;
 pub(super) fn run(program: &Path, prompt: &str) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut command = Command::new(program);
     command.arg(prompt).stdin(Stdio::null()).stdout(Stdio::piped()).env_remove("SSH_ASKPASS_PROMPT");
-    let mut child = command.spawn()?;
+    let mut child = reopened(|| command.spawn())?;
     let mut line = Zeroizing::new(Vec::with_capacity(MAX_PASSPHRASE + 2));
     let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
     let read = output.take(line.capacity() as u64).read_to_end(&mut line);

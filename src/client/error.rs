@@ -69,7 +69,7 @@ impl KeyError {
             Self::Asking(_) => "call it at a terminal, or set SSH_ASKPASS and SSH_ASKPASS_REQUIRE=force",
             Self::File { refusal, .. } => return refusal.hint().map(str::to_owned),
             Self::Exposed { exposed, .. } => {
-                return Some(format!("close it to them: {}", visible(&exposed.cure)));
+                return Some(visible(&exposed.cure));
             }
             Self::NotTaken { .. } => "see why: myagent status",
             Self::NotHeld(_) => {

@@ -15,16 +15,17 @@ pub use error::KeyError;
 pub use passphrase::Asker;
 
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use crate::error::Error;
+use crate::frame::MAX_LEN;
 use crate::message::{AddIdentity, DecodeError, Reader, number, put_string};
 use crate::platform::socket::{self, Stream};
 
-/// How long an agent may take to accept a connection that has just been answered.
+/// How long an agent may take to accept. Its answer may take as long as a person does, or a token.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The longest answer, in bytes: room for many thousands of keys.
@@ -33,9 +34,26 @@ const MOST_ANSWER: usize = 16 * 1024 * 1024;
 /// Bytes of what comes before each message: its length.
 const HEAD_LEN: usize = 4;
 
-/// A connection to an agent.
+/// An agent, and the connection to it.
 pub struct Agent {
-    stream: Stream,
+    path: PathBuf,
+    /// None after one has failed: a restarted agent has closed it, and takes the next.
+    stream: Option<Stream>,
+}
+
+/// Connects to an agent's socket, where our own user listens.
+///
+/// # Errors
+/// [`Error::ForeignUser`]; [`Error::Io`].
+pub fn reach(path: &Path) -> Result<Stream, Error> {
+    let stream = socket::connect(path, PATIENCE)
+        .map_err(|error| Error::io(format!("connect to {}", path.display()), error))?;
+    let peer = socket::peer(&stream).map_err(|error| Error::io("learn who listens", error))?;
+    if peer.is_ours() {
+        Ok(stream)
+    } else {
+        Err(Error::ForeignUser { path: path.to_owned(), user: peer.user() })
+    }
 }
 
 /// A key that the agent holds.
@@ -51,10 +69,9 @@ impl Agent {
     /// Connects to the agent's socket.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// As of [`reach`].
     pub fn connect(path: &Path) -> Result<Self, Error> {
-        let stream = socket::connect(path, PATIENCE).map_err(|e| Error::io("reach the agent", e))?;
-        Ok(Self { stream })
+        Ok(Self { path: path.to_owned(), stream: Some(reach(path)?) })
     }
 
     /// The keys, in the agent's order; of a locked agent none.
@@ -123,20 +140,40 @@ impl Agent {
     fn ask(&mut self, body: impl FnOnce(&mut Vec<u8>)) -> Result<Vec<u8>, Error> {
         let mut frame = Zeroizing::new(vec![0; HEAD_LEN]);
         body(&mut frame);
-        let length = u32::try_from(frame.len() - HEAD_LEN).unwrap_or(u32::MAX);
-        frame[..HEAD_LEN].copy_from_slice(&length.to_be_bytes());
-        self.stream.write_all(&frame).map_err(|e| Error::io("write to the agent", e))?;
-        let failed = |e| Error::io("read the agent's answer", e);
-        let mut head = [0; HEAD_LEN];
-        self.stream.read_exact(&mut head).map_err(failed)?;
-        let length = usize::try_from(u32::from_be_bytes(head)).unwrap_or(usize::MAX);
-        if length > MOST_ANSWER {
-            return Err(Error::Refused("its answer is too long".to_owned()));
-        }
-        let mut answer = vec![0; length];
-        self.stream.read_exact(&mut answer).map_err(failed)?;
+        let length = frame.len() - HEAD_LEN;
+        let announced = u32::try_from(length).ok().filter(|_| length <= MAX_LEN);
+        let announced = announced.ok_or_else(|| Error::Refused("the key is too large for it".to_owned()))?;
+        frame[..HEAD_LEN].copy_from_slice(&announced.to_be_bytes());
+        let mut stream = self.send(&frame)?;
+        let answer = answer(&mut stream)?;
+        self.stream = Some(stream);
         Ok(answer)
     }
+
+    /// Writes it to the connection that is there, or where that was closed meanwhile, to a new one.
+    fn send(&mut self, frame: &[u8]) -> Result<Stream, Error> {
+        if let Some(mut stream) = self.stream.take() {
+            if stream.write_all(frame).is_ok() {
+                return Ok(stream);
+            }
+        }
+        let mut stream = reach(&self.path)?;
+        stream.write_all(frame).map_err(|e| Error::io("write to the agent", e))?;
+        Ok(stream)
+    }
+}
+
+fn answer(stream: &mut Stream) -> Result<Vec<u8>, Error> {
+    let failed = |e| Error::io("read the agent's answer", e);
+    let mut head = [0; HEAD_LEN];
+    stream.read_exact(&mut head).map_err(failed)?;
+    let length = usize::try_from(u32::from_be_bytes(head)).unwrap_or(usize::MAX);
+    if length > MOST_ANSWER {
+        return Err(Error::Refused("its answer is too long".to_owned()));
+    }
+    let mut answer = vec![0; length];
+    stream.read_exact(&mut answer).map_err(failed)?;
+    Ok(answer)
 }
 
 fn identities(answer: &[u8]) -> Result<Vec<Listed>, DecodeError> {

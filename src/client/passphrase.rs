@@ -85,7 +85,8 @@ impl Asker {
             }
         }
         let end = self.secret.iter().position(|byte| *byte == b'\n').unwrap_or(self.secret.len());
-        let line = Zeroizing::new(self.secret[..end].trim_ascii_end().to_vec());
+        let line = &self.secret[..end];
+        let line = Zeroizing::new(line.strip_suffix(b"\r").unwrap_or(line).to_vec());
         let rest = Zeroizing::new(self.secret.get(end + 1..).unwrap_or_default().to_vec());
         self.secret = rest;
         Ok(line)

@@ -188,8 +188,9 @@ impl ReadFile {
             return Ok(None);
         }
         let bytes = bytes(&path)?;
-        let blob = keyfile::public(&bytes)
-            .map_err(|_| KeyError::File { path: path.clone(), refusal: Refusal::ForeignCertificate })?;
+        let unread = Refusal::Damaged("it holds no certificate that can be read");
+        let blob =
+            keyfile::public(&bytes).map_err(|_| KeyError::File { path: path.clone(), refusal: unread })?;
         Ok(Some((Self { path, bytes }, blob)))
     }
 }

@@ -10,23 +10,18 @@
 use super::probe::{self, Found};
 use super::stop;
 use crate::cli;
+use crate::client;
 use crate::control::MAX_REQUEST;
 use crate::error::Error;
 use crate::frame::{FrameError, MAX_LEN};
 use crate::platform;
 use crate::platform::paths::{self, Candidate, Environment};
-use crate::platform::socket::{self, Stream};
+use crate::platform::standard;
 use crate::vault::{SecretBuf, Vault, Wish};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
-#[cfg(unix)]
-use std::os::fd::AsFd;
-#[cfg(windows)]
-use std::os::windows::io::AsHandle;
 use std::time::Duration;
 
-/// How long the agent may take to accept. Its answer may take as long as a person does, or a token.
-const PATIENCE: Duration = Duration::from_secs(8);
 /// What a command may wait for: a restart tries the next program out (5 s at most), and ends what is in work (5 s at most).
 const CONTROL_PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of a frame's length.
@@ -38,7 +33,8 @@ pub(super) fn run(options: &cli::Relay) -> Result<(), Error> {
     // What cannot be had is no reason to end: the agent itself says so, in its status.
     let _ = platform::harden();
     let candidates = paths::candidates(&Environment::current())?;
-    let (input, output) = standard().map_err(|error| Error::io("use standard input and output", error))?;
+    let unusable = |error| Error::io("use standard input and output", error);
+    let (input, output) = (standard::input().map_err(unusable)?, standard::output().map_err(unusable)?);
     if options.control {
         return pass_line(&candidates, input, output);
     }
@@ -46,33 +42,10 @@ pub(super) fn run(options: &cli::Relay) -> Result<(), Error> {
         Found::Agent(candidate, _) => candidate,
         Found::Nothing | Found::Ending(_) => return Err(Error::NotRunning),
     };
-    let agent = connect(candidate)?;
+    let agent = client::reach(&candidate.socket)?;
     let vault =
         Vault::new(Wish::Locked).map_err(|error| Error::io("make secret memory", io::Error::other(error)))?;
     pass_messages(&vault, input, output, agent).map_err(|error| Error::io("pass a message on", error))
-}
-
-/// Not the library's own handles: those read ahead, into memory that is never wiped.
-fn standard() -> io::Result<(File, File)> {
-    #[cfg(unix)]
-    let (input, output) =
-        (io::stdin().as_fd().try_clone_to_owned()?, io::stdout().as_fd().try_clone_to_owned()?);
-    #[cfg(windows)]
-    let (input, output) =
-        (io::stdin().as_handle().try_clone_to_owned()?, io::stdout().as_handle().try_clone_to_owned()?);
-    Ok((input.into(), output.into()))
-}
-
-fn connect(candidate: &Candidate) -> Result<Stream, Error> {
-    let path = &candidate.socket;
-    let stream = socket::connect(path, PATIENCE)
-        .map_err(|error| Error::io(format!("connect to {}", path.display()), error))?;
-    let peer = socket::peer(&stream).map_err(|error| Error::io("learn who listens", error))?;
-    if peer.is_ours() {
-        Ok(stream)
-    } else {
-        Err(Error::ForeignUser { path: path.clone(), user: peer.user() })
-    }
 }
 
 /// Request by request, until there is none any more.

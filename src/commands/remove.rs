@@ -26,10 +26,10 @@ pub(super) fn run(options: &cli::Remove) -> Result<u8, Error> {
         }
         return Ok(STATUS_OK);
     }
-    let held = agent.list()?;
+    let (held, mut removed) = (agent.list()?, Vec::new());
     let mut failed = false;
     for name in &options.keys {
-        if let Err(error) = remove(&mut agent, &held, name) {
+        if let Err(error) = remove(&mut agent, &held, &mut removed, name) {
             complain(&error);
             failed = true;
         }
@@ -37,17 +37,27 @@ pub(super) fn run(options: &cli::Remove) -> Result<u8, Error> {
     Ok(if failed { STATUS_FAILED } else { STATUS_OK })
 }
 
-fn remove(agent: &mut Agent, held: &[Listed], name: &OsStr) -> Result<(), Error> {
+/// `removed` has the fingerprints of those that are gone already: a key's two files name the same one.
+fn remove(agent: &mut Agent, held: &[Listed], removed: &mut Vec<String>, name: &OsStr) -> Result<(), Error> {
     let wanted = match name.to_str() {
         Some(text) if text.starts_with(FINGERPRINT) => text.to_owned(),
         _ => list::fingerprint(&public(Path::new(name))?),
     };
+    if removed.contains(&wanted) {
+        return Ok(());
+    }
     let mut found = false;
     for key in held.iter().filter(|key| list::fingerprint(&key.blob) == wanted) {
-        found |= agent.remove(&key.blob)?;
-        print(&format!("removed {}\n", list::line(&key.blob, &key.comment)))?;
+        if agent.remove(&key.blob)? {
+            found = true;
+            print(&format!("removed {}\n", list::line(&key.blob, &key.comment)))?;
+        }
     }
-    if found { Ok(()) } else { Err(KeyError::NotHeld(name.to_string_lossy().into_owned()).into()) }
+    if !found {
+        return Err(KeyError::NotHeld(name.to_string_lossy().into_owned()).into());
+    }
+    removed.push(wanted);
+    Ok(())
 }
 
 /// The public half of a file: its own, that of the `.pub` file beside it, or that of its open private half.

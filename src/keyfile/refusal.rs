@@ -56,9 +56,8 @@ impl Refusal {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Form(_) => {
-                Some("convert it: puttygen FILE -O private-openssh-new -o NEW, or ssh-keygen -i -f FILE")
-            }
+            Self::Form("PEM") => Some("convert it: ssh-keygen -p -f FILE"),
+            Self::Form(_) => Some("convert it: puttygen FILE -O private-openssh-new -o NEW"),
             Self::Encryption(_) => Some("give it a usual one: ssh-keygen -p -f FILE, or puttygen -P FILE"),
             Self::Hidden => Some("name its fingerprint: myagent list"),
             Self::Public => Some("name the file of the private key: without .pub"),

@@ -19,6 +19,11 @@ pub(super) fn lines(file: &[u8]) -> impl Iterator<Item = &[u8]> {
     after_blank(file).split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end)
 }
 
+/// The lines, without their ends alone.
+pub(super) fn whole_lines(file: &[u8]) -> impl Iterator<Item = &[u8]> {
+    after_blank(file).split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+}
+
 /// What these lines of base64 stand for.
 pub(super) fn unarmoured<'l>(lines: impl Iterator<Item = &'l [u8]>) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let lines: Vec<&[u8]> = lines.collect();

@@ -10,7 +10,7 @@ use std::path::Path;
 pub struct Exposed {
     /// To whom, or by which mode.
     pub how: String,
-    /// The command that closes it.
+    /// What closes it.
     pub cure: String,
 }
 
@@ -28,7 +28,7 @@ pub fn exposed(file: &File, path: &Path) -> io::Result<Option<Exposed>> {
         return Ok(None);
     }
     let how = format!("mode {:04o}", meta.mode() & 0o7777);
-    Ok(Some(Exposed { how, cure: format!("chmod 600 {}", path.display()) }))
+    Ok(Some(Exposed { how, cure: format!("close it to them: chmod 600 {}", path.display()) }))
 }
 
 /// Whether others than we, the system and its administrators may read or change a file: the rule of OpenSSH for Windows,
@@ -44,14 +44,24 @@ pub fn exposed(file: &File, path: &Path) -> io::Result<Option<Exposed>> {
     let path = path.display();
     let (how, cure) = match rights::others(file.as_handle())? {
         Others::None => return Ok(None),
+        Others::Everybody => {
+            let cure = r"its disk keeps nobody out: copy it, such as to %USERPROFILE%\.ssh";
+            ("everybody".to_owned(), cure.to_owned())
+        }
         Others::Owner(owner) => {
-            (format!("it belongs to {}", rights::name(&owner)), format!("takeown /f \"{path}\""))
+            let cure = format!("in an administrator's window: takeown /f \"{path}\"");
+            (format!("it belongs to {}", rights::name(&owner)), cure)
         }
         Others::Listed(others) => {
             let how = others.iter().map(|sid| rights::name(sid)).collect::<Vec<_>>().join(", ");
             let others: String = others.iter().map(|sid| format!(" *{sid}")).collect();
             let own = security::own()?;
-            (how, format!("icacls \"{path}\" /inheritance:r /grant:r *{own}:F /remove:g{others}"))
+            (
+                how,
+                format!(
+                    "close it to them: icacls \"{path}\" /inheritance:r /grant:r *{own}:F /remove:g{others}"
+                ),
+            )
         }
     };
     Ok(Some(Exposed { how, cure }))

@@ -66,6 +66,7 @@ pub mod sk_helper;
 #[cfg(unix)]
 pub mod socket;
 pub mod ssh_files;
+pub mod standard;
 #[cfg(unix)]
 mod steps;
 #[cfg(unix)]

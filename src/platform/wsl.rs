@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Set in every process that WSL starts, and kept by shells.
@@ -17,6 +17,8 @@ const INTEROP: &str = "WSL_INTEROP";
 /// Where all of them are, and how their names end.
 const SOCKETS: &str = "/run/WSL";
 const SUFFIX: &str = "_interop";
+/// Who makes them: WSL's own part of this system. In some versions everybody may put files beside them.
+const ROOT: u32 = 0;
 
 /// Whether this system runs programs of Windows.
 #[must_use]
@@ -32,18 +34,20 @@ pub fn is_here() -> bool {
 #[must_use]
 pub fn way() -> Option<(&'static str, PathBuf)> {
     let own = PathBuf::from(std::env::var_os(INTEROP)?);
-    newer(&own, Path::new(SOCKETS)).map(|socket| (INTEROP, socket))
+    newer(&own, Path::new(SOCKETS), ROOT).map(|socket| (INTEROP, socket))
 }
 
-/// The newest socket of `directory`, where `own` is gone.
-fn newer(own: &Path, directory: &Path) -> Option<PathBuf> {
+/// The newest socket of `directory`, where `own` is gone. One that another user than `maker` has made is none: what is sent
+/// to Windows would go to that user.
+fn newer(own: &Path, directory: &Path, maker: u32) -> Option<PathBuf> {
     if own.exists() {
         return None;
     }
     let sockets = std::fs::read_dir(directory).ok()?.flatten().filter_map(|entry| {
         let meta = entry.metadata().ok()?;
         let named = entry.file_name().to_string_lossy().ends_with(SUFFIX);
-        (named && meta.file_type().is_socket()).then_some((meta.modified().ok()?, entry.path()))
+        (named && meta.file_type().is_socket() && meta.uid() == maker)
+            .then_some((meta.modified().ok()?, entry.path()))
     });
     sockets.max().map(|(_, path)| path)
 }
@@ -51,20 +55,22 @@ fn newer(own: &Path, directory: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::newer;
+    use nix::unistd::geteuid;
     use std::os::unix::net::UnixListener;
 
     #[test]
     fn the_newest_socket_stands_in_for_one_that_is_gone() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
-        assert_eq!(newer(&path("1_interop"), directory.path()), None, "there is none");
+        let us = geteuid().as_raw();
+        let newer = |name: &str, maker| newer(&path(name), directory.path(), maker);
+        assert_eq!(newer("1_interop", us), None, "there is none");
         let sockets =
             ["1_interop", "2_interop", "3_other"].map(|name| UnixListener::bind(path(name)).unwrap());
         std::fs::write(path("4_interop"), "no socket").unwrap();
-        assert!(
-            newer(&path("9_interop"), directory.path()).is_some_and(|found| found.ends_with("2_interop"))
-        );
-        assert_eq!(newer(&path("1_interop"), directory.path()), None, "it is there still");
+        assert!(newer("9_interop", us).is_some_and(|found| found.ends_with("2_interop")));
+        assert_eq!(newer("9_interop", us + 1), None, "they are another user's");
+        assert_eq!(newer("1_interop", us), None, "it is there still");
         drop(sockets);
     }
 }

@@ -47,6 +47,13 @@ pub(super) const LISTENERS: usize = 0;
 #[cfg(windows)]
 pub(super) const LISTENERS: usize = open::MOST_OPEN * crate::platform::child::LISTENERS;
 
+/// Said where nobody can be asked.
+const WHAT_HELPS: &str = if cfg!(windows) {
+    "call `myagent stop`, then `myagent start` at the desktop"
+} else {
+    "call `myagent start` in a terminal of yours, or where a display is, and install an askpass program"
+};
+
 /// Why a question ended without a yes: the user's sentences.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unanswered {
@@ -66,8 +73,7 @@ pub(super) enum Unanswered {
     #[error("nobody answered within {} minutes", MOST_TIME.as_secs() / 60)]
     Late,
     /// There is no place where anybody could be asked.
-    #[error("there is no way to ask: {}; call `myagent start` in a terminal of yours, or where a display is, \
-             and install an askpass program", .0.join("; "))]
+    #[error("there is no way to ask: {}; {}", .0.join("; "), WHAT_HELPS)]
     NoWay(Vec<String>),
     /// The person, or the program that asked them.
     #[error("{0}")]

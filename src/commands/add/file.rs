@@ -5,6 +5,7 @@ use crate::client::KeyError;
 use crate::error::Error;
 use crate::keyfile::{MAX_FILE, Refusal};
 use crate::platform::exposed::exposed;
+use crate::platform::standard;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub(super) struct ReadFile {
 /// Reads the file of a private key.
 pub(super) fn read(path: &Path) -> Result<ReadFile, Error> {
     let bytes = if path.as_os_str() == STDIN {
-        limited(io::stdin().lock(), path)?
+        limited(standard::input().map_err(|e| unread(path, e))?, path)?
     } else {
         let file = open(path)?;
         if let Some(exposed) = exposed(&file, path).map_err(|e| unread(path, e))? {

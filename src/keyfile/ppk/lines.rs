@@ -42,8 +42,8 @@ pub(super) struct Lines<'f> {
 impl<'f> Lines<'f> {
     /// Reads a file whole.
     pub(super) fn read(file: &'f [u8]) -> Result<Self, Refusal> {
-        let mut lines = text::lines(file);
-        let (name, kind) = split(lines.next().unwrap_or_default())?;
+        let mut lines = text::whole_lines(file);
+        let (name, kind) = split(lines.next().unwrap_or_default().trim_ascii_end())?;
         let version = match name {
             b"PuTTY-User-Key-File-3" => 3,
             b"PuTTY-User-Key-File-2" => 2,
@@ -51,12 +51,13 @@ impl<'f> Lines<'f> {
             _ => return Err(Refusal::Form("a newer PuTTY's")),
         };
         let encryption = value(&mut lines, b"Encryption")?;
-        let comment = value(&mut lines, b"Comment")?;
+        // To the byte: its MAC is of these, and people end a comment with a blank.
+        let comment = whole(&mut lines, b"Comment")?;
         let public = part(&mut lines, b"Public-Lines")?;
         let argon2 = if version == 3 && encryption != b"none" { Some(argon2(&mut lines)?) } else { None };
         let private = part(&mut lines, b"Private-Lines")?;
         let mac = hex(value(&mut lines, b"Private-MAC")?)?;
-        if lines.any(|line| !line.is_empty()) {
+        if lines.any(|line| !line.trim_ascii_end().is_empty()) {
             return Err(Refusal::Damaged("it has lines at its end"));
         }
         Ok(Self { version, kind, encryption, comment, public, argon2, private, mac })
@@ -66,11 +67,15 @@ impl<'f> Lines<'f> {
 fn split(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     let colon = line.iter().position(|byte| *byte == b':').ok_or(DISORDER)?;
     let (name, value) = line.split_at(colon);
-    // An empty value's blank was taken for the end of the line.
+    // An editor may have taken the blank before an empty comment for the end of the line.
     Ok((name, value.strip_prefix(b": ").or_else(|| value.strip_prefix(b":")).unwrap_or_default()))
 }
 
 fn value<'f>(lines: &mut impl Iterator<Item = &'f [u8]>, name: &[u8]) -> Result<&'f [u8], Refusal> {
+    whole(lines, name).map(<[u8]>::trim_ascii_end)
+}
+
+fn whole<'f>(lines: &mut impl Iterator<Item = &'f [u8]>, name: &[u8]) -> Result<&'f [u8], Refusal> {
     match split(lines.next().ok_or(Refusal::Damaged("its end is missing"))?)? {
         (found, value) if found == name => Ok(value),
         _ => Err(DISORDER),
@@ -87,7 +92,7 @@ fn part<'f>(lines: &mut impl Iterator<Item = &'f [u8]>, name: &[u8]) -> Result<Z
     if count > MOST_LINES {
         return Err(DISORDER);
     }
-    text::unarmoured(lines.take(count))
+    text::unarmoured(lines.take(count).map(<[u8]>::trim_ascii_end))
 }
 
 fn argon2<'f>(lines: &mut impl Iterator<Item = &'f [u8]>) -> Result<Argon2<'f>, Refusal> {

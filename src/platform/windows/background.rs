@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::mem::MaybeUninit;
 use std::os::windows::ffi::OsStrExt;
-use std::os::windows::io::{FromRawHandle, OwnedHandle};
+use std::os::windows::io::{AsHandle, FromRawHandle, OwnedHandle};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +22,9 @@ use windows_sys::Win32::System::Threading::{
     DETACHED_PROCESS, PROCESS_INFORMATION, STARTUPINFOW,
 };
 
+use super::descriptor::Described;
+use super::harden::{LEFT_OF_THREADS, LEFT_TO_OTHERS, leaving};
+use super::job;
 use super::pipe::{self, BoundSocket};
 use super::process::Handle;
 use super::program::this_program;
@@ -85,23 +88,28 @@ fn start(arguments: &[String], environment: &[u16]) -> Result<Report, Error> {
     let alone = DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP;
     // A terminal may end all that was started in it: not everyone lets go.
     let create = |flags| create(&program, &line, environment, flags);
-    let free = create(alone | CREATE_BREAKAWAY_FROM_JOB).map(|process| (process, false));
-    let started = free.or_else(|error| {
+    let process = create(alone | CREATE_BREAKAWAY_FROM_JOB).or_else(|error| {
         let kept = super::has_number(&error, ERROR_ACCESS_DENIED);
-        if kept { create(alone).map(|process| (process, true)) } else { Err(error) }
+        if kept { create(alone) } else { Err(error) }
     });
-    let (process, kept) = started.map_err(failed)?;
-    Ok(Report { pipe, process, kept })
+    let process = process.map_err(failed)?;
+    // One may let go, and another around it not.
+    let kept = job::has(process.as_handle());
+    Ok(Report { pipe, process: Handle::to_wait_for_started(process).map_err(failed)?, kept })
 }
 
 /// Starts a program that inherits no handle: a shell waits for the end of whoever has its pipe.
-fn create(program: &Path, line: &str, environment: &[u16], flags: u32) -> io::Result<Handle> {
+fn create(program: &Path, line: &str, environment: &[u16], flags: u32) -> io::Result<OwnedHandle> {
     let program = U16CString::from_os_str(program).map_err(io::Error::other)?;
     let mut line = U16CString::from_str(line).map_err(io::Error::other)?.into_vec_with_nul();
     let start = STARTUPINFOW {
         cb: u32::try_from(size_of::<STARTUPINFOW>()).map_err(io::Error::other)?,
         ..STARTUPINFOW::default()
     };
+    // From the first moment on, and not from when it closes itself: a handle keeps the rights that it was opened with.
+    let of_process = Described::from_text(&leaving(LEFT_TO_OTHERS)?)?;
+    let of_thread = Described::from_text(&leaving(LEFT_OF_THREADS)?)?;
+    let (process, thread) = (of_process.attributes()?, of_thread.attributes()?);
     let mut started = MaybeUninit::<PROCESS_INFORMATION>::zeroed();
     let none = std::ptr::null::<u8>();
     let environment = if environment.is_empty() { none.cast() } else { environment.as_ptr() };
@@ -111,8 +119,8 @@ fn create(program: &Path, line: &str, environment: &[u16], flags: u32) -> io::Re
         CreateProcessW(
             program.as_ptr(),
             line.as_mut_ptr(),
-            none.cast(),
-            none.cast(),
+            &raw const process,
+            &raw const thread,
             0,
             flags | CREATE_UNICODE_ENVIRONMENT,
             environment.cast(),
@@ -129,7 +137,7 @@ fn create(program: &Path, line: &str, environment: &[u16], flags: u32) -> io::Re
     // SAFETY: the system has just given it to us. It is closed at once.
     drop(unsafe { OwnedHandle::from_raw_handle(started.hThread) });
     // SAFETY: the system has just given it to us.
-    Ok(Handle::from(unsafe { OwnedHandle::from_raw_handle(started.hProcess) }))
+    Ok(unsafe { OwnedHandle::from_raw_handle(started.hProcess) })
 }
 
 impl Report {

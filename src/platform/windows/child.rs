@@ -12,6 +12,7 @@ use std::process::{Command, ExitStatus};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 
+use super::harden::reopened;
 use super::job::Job;
 
 /// Threads of the runtime that wait for what a program says, for as long as it runs: Windows has no other way for such
@@ -35,7 +36,7 @@ impl Helper {
         let job = Job::new()?;
         command.creation_flags(CREATE_NO_WINDOW);
         let mut command = tokio::process::Command::from(std::mem::replace(command, Command::new("")));
-        let child = command.kill_on_drop(true).spawn()?;
+        let child = reopened(|| command.kill_on_drop(true).spawn())?;
         // One that has ended already is in no need of it.
         if let Some(handle) = child.raw_handle() {
             let _ = job.take(handle);

@@ -16,8 +16,8 @@ use windows_sys::Win32::Security::Authorization::{
 use windows_sys::Win32::Security::{
     ACL, DACL_SECURITY_INFORMATION, GetSecurityDescriptorDacl, GetSecurityDescriptorOwner,
     LABEL_SECURITY_INFORMATION, OBJECT_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION,
-    PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID, SetKernelObjectSecurity,
-    SetTokenInformation, TOKEN_ADJUST_DEFAULT, TOKEN_DEFAULT_DACL, TokenDefaultDacl,
+    PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID, SECURITY_ATTRIBUTES,
+    SetKernelObjectSecurity, SetTokenInformation, TOKEN_ADJUST_DEFAULT, TOKEN_DEFAULT_DACL, TokenDefaultDacl,
 };
 
 use super::security::{Whose, own, own_token, taken, text_of};
@@ -61,6 +61,15 @@ impl Described {
             )
         };
         if refused == 0 { Ok(described) } else { Err(super::numbered(refused)) }
+    }
+
+    /// What makes an object with it, which nobody inherits. It must not outlive this.
+    pub(super) fn attributes(&self) -> io::Result<SECURITY_ATTRIBUTES> {
+        Ok(SECURITY_ATTRIBUTES {
+            nLength: u32::try_from(size_of::<SECURITY_ATTRIBUTES>()).map_err(io::Error::other)?,
+            lpSecurityDescriptor: self.descriptor,
+            bInheritHandle: 0,
+        })
     }
 
     /// Who owns it, where anybody does.

@@ -1,11 +1,11 @@
-//! A set of processes that ends with the handle to it.
+//! Sets of processes: one that ends with the handle to it, and whether a process is in any.
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle, RawHandle};
+use std::os::windows::io::{AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle, RawHandle};
 
 use windows_sys::Win32::System::JobObjects::{
-    AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+    AssignProcessToJobObject, CreateJobObjectW, IsProcessInJob, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation, SetInformationJobObject,
 };
 
@@ -49,4 +49,12 @@ impl Job {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a process is in any such set. No where the system does not say.
+pub(super) fn has(process: BorrowedHandle<'_>) -> bool {
+    let mut is_in = 0;
+    // SAFETY: a handle that is open for as long as it is borrowed, no set in particular, and a pointer to a live local.
+    let told = unsafe { IsProcessInJob(process.as_raw_handle(), std::ptr::null_mut(), &raw mut is_in) };
+    told != 0 && is_in != 0
 }

@@ -74,11 +74,11 @@ pub fn bind(path: &Path) -> io::Result<BoundSocket> {
     Ok(BoundSocket { path: path.to_owned(), options, first: Mutex::new(Some(first.into())) })
 }
 
-/// Who serves a pipe, as far as that can be learned.
+/// Who serves a pipe; none where we may not even connect to it, as to one of another account.
 #[must_use]
-pub fn holder(path: &Path) -> String {
+pub fn holder(path: &Path) -> Option<String> {
     let peer = Stream::connect(path, PATIENCE).and_then(|stream| super::socket::peer(&stream));
-    peer.map_or_else(|_| "a process out of reach".to_owned(), |peer| peer.to_string())
+    peer.map(|peer| peer.to_string()).ok()
 }
 
 impl BoundSocket {

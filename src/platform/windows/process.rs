@@ -7,14 +7,14 @@ use std::os::windows::ffi::OsStringExt;
 use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
 use std::path::PathBuf;
 
-use windows_sys::Win32::Foundation::{HANDLE, INVALID_HANDLE_VALUE, WAIT_TIMEOUT};
+use windows_sys::Win32::Foundation::{DuplicateHandle, HANDLE, INVALID_HANDLE_VALUE, WAIT_TIMEOUT};
 use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS,
 };
 use windows_sys::Win32::System::Threading::{
-    OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, QueryFullProcessImageNameW,
-    WaitForSingleObject,
+    GetCurrentProcess, OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE,
+    QueryFullProcessImageNameW, WaitForSingleObject,
 };
 
 use super::security::{self, Whose};
@@ -87,13 +87,6 @@ pub fn exists(pid: u32) -> bool {
 #[derive(Debug)]
 pub(super) struct Handle(OwnedHandle);
 
-impl From<OwnedHandle> for Handle {
-    /// Of a process that was just started.
-    fn from(process: OwnedHandle) -> Self {
-        Self(process)
-    }
-}
-
 impl Handle {
     /// The one with this number now.
     ///
@@ -101,6 +94,26 @@ impl Handle {
     /// The system's, as where there is none.
     pub(super) fn to_wait_for(pid: u32) -> io::Result<Self> {
         Self::open(pid, PROCESS_SYNCHRONIZE)
+    }
+
+    /// A process that was just started. Who has started it may do anything with it, and whoever gets at that handle: it is
+    /// closed.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn to_wait_for_started(process: OwnedHandle) -> io::Result<Self> {
+        let mut lesser: HANDLE = std::ptr::null_mut();
+        // SAFETY: gives a constant that stands for this process.
+        let this = unsafe { GetCurrentProcess() };
+        // SAFETY: the handle is open, and the pointer to a live local.
+        let done = unsafe {
+            DuplicateHandle(this, process.as_raw_handle(), this, &raw mut lesser, PROCESS_SYNCHRONIZE, 0, 0)
+        };
+        if done == 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the system has just given it to us.
+        Ok(Self(unsafe { OwnedHandle::from_raw_handle(lesser) }))
     }
 
     fn open(pid: u32, access: u32) -> io::Result<Self> {

@@ -45,6 +45,8 @@ const NO_RIGHT: [u8; 14] = [1, 2, 3, 6, 7, 8, 10, 12, 13, 14, 15, 16, 17, 18];
 pub enum Others {
     /// There are none.
     None,
+    /// Everybody: its disk knows of no rights.
+    Everybody,
     /// Whom it belongs to: that one may give itself any right.
     Owner(String),
     /// Whom its access list names.
@@ -60,11 +62,14 @@ pub fn others(file: BorrowedHandle<'_>) -> io::Result<Others> {
 }
 
 fn others_in(described: &Described) -> io::Result<Others> {
-    let owner = described.owner()?.unwrap_or_else(|| EVERYONE.to_owned());
-    if !is_trusted(&owner) {
-        return Ok(Others::Owner(owner));
+    let (Some(owner), Some(list)) = (described.owner()?, described.list()?) else {
+        return Ok(Others::Everybody);
+    };
+    match &*owner {
+        EVERYONE => return Ok(Others::Everybody),
+        owner if !is_trusted(owner) => return Ok(Others::Owner(owner.to_owned())),
+        _ => {}
     }
-    let Some(list) = described.list()? else { return Ok(Others::Listed(vec![EVERYONE.to_owned()])) };
     let mut others: Vec<String> = Vec::new();
     for number in 0..u32::from(list.AceCount) {
         let other = other(list, number)?.filter(|other| !others.contains(other));
@@ -146,11 +151,13 @@ mod tests {
             ("D:P(A;;WD;;;S-1-5-21-1-2-3-4)", &[other]),
             ("D:P(A;;WO;;;S-1-5-21-1-2-3-4)", &[other]),
             ("D:P(A;;GR;;;S-1-5-21-1-2-3-4)", &[other]),
-            // No list at all.
-            ("O:SY", &[EVERYONE]),
         ] {
             let others = others.iter().map(|&sid| sid.to_owned()).collect();
             assert_eq!(others_by(list), Others::Listed(others), "{list}");
+        }
+        // No list at all; and as a disk without rights has it.
+        for text in ["O:SY", "O:WD", "O:WDD:P(A;;FA;;;(own))"] {
+            assert_eq!(others_by(text), Others::Everybody, "{text}");
         }
         assert_eq!(others_by("O:S-1-5-21-1-2-3-4D:P(A;;FA;;;(own))"), Others::Owner(other.to_owned()));
         assert_eq!((name(EVERYONE), name(other)), ("Everyone", other));

@@ -126,7 +126,9 @@ pub fn is_dead(error: &io::Error) -> bool {
 pub fn listen(path: &Path, _held: &InstanceLock) -> Result<BoundSocket, Error> {
     super::pipe::bind(path).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => {
-            Error::Silent { socket: path.to_owned(), holder: super::pipe::holder(path) }
+            let holder =
+                super::pipe::holder(path).unwrap_or_else(|| "a program of another account".to_owned());
+            Error::Silent { socket: path.to_owned(), holder }
         }
         _ => Error::io(format!("listen on {}", path.display()), error),
     })

@@ -13,12 +13,13 @@ use crate::control::{State, Way};
 use crate::platform::paths::{OPENSSH, Places};
 use crate::platform::socket::{Arrival, BoundSocket};
 use crate::platform::windows::cygwin::{self, SocketFile};
+use crate::platform::windows::desktop;
 use crate::platform::windows::pageant::{name, window};
 use crate::platform::windows::pipe;
 
 /// What frees OpenSSH's pipe from the service of that name, which Windows brings along.
 const FREE: &str = "to free it, in an administrator's PowerShell: Stop-Service ssh-agent; Set-Service ssh-agent \
-                    -StartupType Disabled; then: myagent stop; myagent start";
+                    -StartupType Disabled; then, in a window of your own: myagent stop, and myagent start";
 
 /// What is served beside the agent's own pipe, and how each of them is.
 #[derive(Debug, Default)]
@@ -49,7 +50,7 @@ impl Ways {
             Ok(pipe) => self.pipes.push((name, pipe)),
             Err(error) => {
                 let why = match error.kind() {
-                    io::ErrorKind::PermissionDenied => format!("{} serves it; {free}", pipe::holder(&path)),
+                    io::ErrorKind::PermissionDenied => taken(pipe::holder(&path), free),
                     _ => error.to_string(),
                 };
                 self.add(name, &path.display().to_string(), Err(why));
@@ -68,11 +69,7 @@ impl Ways {
             self.add(name, &pipe.path.display().to_string(), served);
         }
         self.pipes = pipes;
-        let window = window::open(arrivals.clone()).map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => "another program has such a window: end Pageant".to_owned(),
-            _ => error.to_string(),
-        });
-        self.add("PuTTY before 0.75", "the window Pageant", window);
+        self.add("PuTTY before 0.75", "the window Pageant", window(arrivals));
         if let Some(path) = &places.file {
             let served = cygwin::serve(path, arrivals.clone()).map(|file| self.file = Some(file));
             self.add("Cygwin", &path.display().to_string(), served.map_err(|error| error.to_string()));
@@ -89,4 +86,23 @@ impl Ways {
         }
         self.all.push(Way { name: name.to_owned(), path: path.to_owned(), state, detail });
     }
+}
+
+/// Why a pipe is not ours, and what can be done.
+fn taken(holder: Option<String>, free: &str) -> String {
+    holder.map_or_else(
+        || "a program of another account serves it".to_owned(),
+        |holder| format!("{holder} serves it; {free}"),
+    )
+}
+
+/// Nobody sees the windows of a session without a desktop.
+fn window(arrivals: &Sender<Arrival>) -> Result<(), String> {
+    if !desktop::is_there() {
+        return Err("the agent runs in no session with a desktop".to_owned());
+    }
+    window::open(arrivals.clone()).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => "another program has such a window: end Pageant".to_owned(),
+        _ => error.to_string(),
+    })
 }

@@ -24,8 +24,7 @@ const MOST_NAME: usize = 512;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Why there is no path.
 const UNNAMED: &str = "the system does not say who you are";
-const LATE: &str =
-    "the system has not said who you are: the domain may be out of reach; then: myagent stop; myagent start";
+const LATE: &str = "the system has not said who you are: the domain may be out of reach; later: myagent stop, and myagent start";
 
 /// The path of the pipe, for this user in this session.
 ///

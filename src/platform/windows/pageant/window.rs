@@ -22,7 +22,7 @@ use windows_sys::Win32::System::DataExchange::COPYDATASTRUCT;
 use windows_sys::Win32::System::LibraryLoader::GetModuleHandleW;
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     CreateWindowExW, DefWindowProcW, DispatchMessageW, FindWindowW, GetMessageW, MSG, PM_NOREMOVE,
-    PeekMessageW, RegisterClassW, WM_COPYDATA, WNDCLASSW,
+    PeekMessageW, RegisterClassW, WM_CLOSE, WM_COPYDATA, WNDCLASSW,
 };
 use zeroize::Zeroizing;
 
@@ -115,6 +115,10 @@ fn listen() {
 }
 
 unsafe extern "system" fn receive(window: HWND, message: u32, what: WPARAM, with: LPARAM) -> LRESULT {
+    // Left to the system, anybody's wish to close it would take the window away, and the agent go on without.
+    if message == WM_CLOSE {
+        return 0;
+    }
     if message != WM_COPYDATA {
         // SAFETY: what the system has called this with.
         return unsafe { DefWindowProcW(window, message, what, with) };
