@@ -13,8 +13,8 @@ use super::{KeyError, askpass};
 use crate::error::Error;
 use crate::keyfile::MAX_PASSPHRASE;
 use crate::platform::display::Surroundings;
-use crate::platform::interrupt;
 use crate::platform::program::Programs;
+use crate::platform::silent;
 use crate::platform::terminal::visible;
 
 /// How much of standard input is read at once: as much as the standard library takes through no buffer of its own,
@@ -60,15 +60,8 @@ impl Asker {
     }
 
     fn at_terminal(&mut self, prompt: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
-        // It raises the signal itself when a person types it, with the terminal still silent.
-        match interrupt::held(|| rpassword::prompt_password(prompt)) {
-            Ok(answer) => Ok(Zeroizing::new(answer.into_bytes())),
-            // The person has ended the input or broken off.
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::Interrupted) =>
-            {
-                Ok(Zeroizing::default())
-            }
+        match silent::line(prompt, MAX_PASSPHRASE) {
+            Ok(answer) => Ok(answer.unwrap_or_default()),
             // There is no terminal.
             Err(_) => self.next_line().map_err(|e| Error::io("read standard input", e)),
         }

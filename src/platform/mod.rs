@@ -38,7 +38,6 @@ pub mod heard;
 #[cfg(unix)]
 pub mod hibernation;
 mod holder;
-pub mod interrupt;
 #[cfg(unix)]
 pub mod lasting;
 #[cfg(unix)]
@@ -61,6 +60,8 @@ pub mod program;
 pub mod seccomp;
 #[cfg(unix)]
 pub mod signals;
+#[cfg(unix)]
+pub mod silent;
 #[cfg(unix)]
 pub mod sk_helper;
 #[cfg(unix)]
@@ -92,5 +93,5 @@ pub use windows::clock::local_time;
 #[cfg(windows)]
 pub use windows::{
     activation, ancestors, child, clock, console as signals, directory, executable, hangup, harden, heard,
-    life, lock, paths, process, program, socket, terminal,
+    life, lock, paths, process, program, silent, socket, terminal,
 };

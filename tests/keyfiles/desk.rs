@@ -95,12 +95,16 @@ impl Desk {
 
     /// A command without a terminal, with these lines on its standard input.
     pub fn fed(&self, arguments: &[&str], lines: &str) -> (i32, String, String) {
+        self.fed_bytes(arguments, lines.as_bytes())
+    }
+
+    pub fn fed_bytes(&self, arguments: &[&str], lines: &[u8]) -> (i32, String, String) {
         use std::io::Write;
         let mut command = self.scratch.command("setsid");
         command.arg("-w").arg(myagent()).args(arguments).env("MYAGENT_SOCK", &self.agent.socket);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+        child.stdin.take().unwrap().write_all(lines).unwrap();
         let output = child.wait_with_output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))

@@ -108,3 +108,28 @@ fn a_locked_agent_shows_and_gives_nothing_until_it_is_unlocked() {
     assert_eq!(crate::support::run(&mut command).0, 0);
     assert_eq!(desk.held().len(), 1);
 }
+
+/// The blanks of a password are a part of it, as they are at a terminal and for ssh-add.
+#[test]
+fn a_password_on_standard_input_is_taken_as_it_is() {
+    let desk = Desk::new();
+    desk.add(&[], &[&desk.copy("putty-ed25519.v3.ppk")]);
+    assert_eq!(desk.fed(&["lock"], " pass word \t\n pass word \t\n").0, 0);
+    assert_eq!(desk.fed(&["unlock"], " pass word\n").0, 1);
+    assert_eq!(desk.fed(&["unlock"], " pass word \t\r\n").0, 0);
+    assert_eq!(desk.held().len(), 1);
+}
+
+/// A key's two files name the same key: it is removed once, and nothing is wrong.
+#[test]
+fn what_was_removed_is_said_once() {
+    let desk = Desk::new();
+    let file = desk.copy("openssh-ed25519.plain");
+    let beside =
+        desk.write("openssh-ed25519.plain.pub", format!("{}\n", public("openssh-ed25519")).as_bytes());
+    desk.add(&[], &[&file]);
+    let (status, out, err) = desk.run(&["remove", file.to_str().unwrap(), beside.to_str().unwrap()]);
+    assert_eq!((status, out.lines().count(), err.as_str()), (0, 1, ""), "{out}");
+    let (status, out, err) = desk.run(&["remove", file.to_str().unwrap()]);
+    assert!(status == 1 && out.is_empty() && err.contains("the agent holds no key of"), "{out}{err}");
+}

@@ -29,7 +29,7 @@ impl Sample {
     pub fn public(&self) -> Vec<String> {
         let path = self.path.with_file_name(format!("{}.pub", self.key));
         let line = std::fs::read_to_string(path).unwrap();
-        line.trim_end().splitn(3, ' ').map(str::to_owned).collect()
+        line.trim_end_matches(['\r', '\n']).splitn(3, ' ').map(str::to_owned).collect()
     }
 
     /// Only OpenSSH's own form and PuTTY's hold a comment.

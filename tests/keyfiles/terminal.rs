@@ -2,7 +2,7 @@
 
 use crate::desk::Desk;
 use crate::support::{PATIENCE, myagent, pseudo_terminal, status_of, wait_until};
-use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::sys::termios::{InputFlags, LocalFlags, SetArg, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, Stdio};
@@ -18,7 +18,10 @@ struct Session {
 impl Session {
     /// `myagent` with this terminal as its own.
     fn start(desk: &Desk, arguments: &[&str]) -> Self {
-        let (master, slave) = pseudo_terminal();
+        Self::start_at(pseudo_terminal(), desk, arguments)
+    }
+
+    fn start_at((master, slave): (File, File), desk: &Desk, arguments: &[&str]) -> Self {
         let flags = nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK);
         nix::fcntl::fcntl(&master, flags).unwrap();
         // Whoever runs the tests in the background has them ignore interrupts.
@@ -114,4 +117,78 @@ fn the_command_closes_itself_before_it_asks() {
     session.enters("\n");
     assert_eq!(status_of(&mut session.child), 1);
     session.shows("it needs its passphrase");
+}
+
+/// A signal ends it at once, with the terminal as it was.
+#[test]
+fn a_signal_leaves_the_terminal_as_it_was() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
+        let desk = Desk::new();
+        let file = desk.copy("putty-ecdsa256.v3-encrypted.ppk");
+        let mut session = Session::start(&desk, &["add", file.to_str().unwrap()]);
+        session.shows("Enter passphrase");
+        wait_until("the terminal is silent", || session.is_silent());
+        let parent = session.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
+        let pid = children.split_whitespace().next().map_or(parent, |pid| pid.parse().unwrap());
+        kill(Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
+        assert_ne!(status_of(&mut session.child), 0, "{signal}");
+        assert!(!session.is_silent(), "{signal}");
+        let flags = tcgetattr(&session.slave).unwrap().local_flags;
+        assert!(flags.contains(LocalFlags::ICANON | LocalFlags::ISIG), "{signal}: {flags:?}");
+    }
+}
+
+fn pseudo_terminal_of_utf8() -> (File, File) {
+    let (master, slave) = pseudo_terminal();
+    let mut settings = tcgetattr(&slave).unwrap();
+    settings.input_flags.insert(InputFlags::IUTF8);
+    tcsetattr(&slave, SetArg::TCSANOW, &settings).unwrap();
+    (master, slave)
+}
+
+/// Every byte counts, as it does for ssh-add, but for the keys that the terminal itself knows.
+#[test]
+fn what_is_entered_is_what_is_used() {
+    let desk = Desk::new();
+    // As terminals set it where the locale says so.
+    let mut session = Session::start_at(pseudo_terminal_of_utf8(), &desk, &["lock"]);
+    for prompt in ["Enter lock password: ", "Again: "] {
+        session.shows(prompt);
+        // All of it taken back; a character of two bytes taken back; a blank, a tab, Latin-1, and an escape.
+        session.master.write_all(b"wrong\x15p\xc3\xa9\x7fa \t\xe9\x1b[A \n").unwrap();
+    }
+    assert_eq!(status_of(&mut session.child), 0, "{}", session.shown);
+    assert_eq!(desk.fed_bytes(&["unlock"], b"pa \t\xe9[A \n").0, 1);
+    assert_eq!(desk.fed_bytes(&["unlock"], b"pa \t\xe9\x1b[A \n").0, 0);
+}
+
+/// The end of the input gives up, and so does a terminal that goes away.
+#[test]
+fn the_end_of_the_input_gives_up() {
+    let desk = Desk::new();
+    let file = desk.copy("putty-ecdsa256.v3-encrypted.ppk");
+    let mut session = Session::start(&desk, &["add", file.to_str().unwrap()]);
+    session.shows("Enter passphrase");
+    session.enters("\x04");
+    session.shows("it needs its passphrase");
+    assert_eq!(status_of(&mut session.child), 1);
+    assert!(!session.is_silent());
+}
+
+/// The agent was restarted while a person thought: its successor gets the key.
+#[test]
+fn a_restart_while_it_asks_is_no_matter() {
+    let desk = Desk::new();
+    let (plain, encrypted) =
+        (desk.copy("putty-rsa2048.v3.ppk"), desk.copy("putty-ecdsa256.v3-encrypted.ppk"));
+    let mut session = Session::start(&desk, &["add", plain.to_str().unwrap(), encrypted.to_str().unwrap()]);
+    session.shows("Enter passphrase");
+    let (status, out, err) = desk.run(&["restart"]);
+    assert_eq!(status, 0, "{out}{err}");
+    session.enters("correct horse\n");
+    session.shows(&format!("added {}: 256 SHA256:", encrypted.display()));
+    assert_eq!((status_of(&mut session.child), desk.held().len()), (0, 2));
 }

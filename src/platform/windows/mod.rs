@@ -28,6 +28,7 @@ pub mod process;
 pub mod program;
 pub mod rights;
 pub mod security;
+pub mod silent;
 pub mod socket;
 mod stream;
 pub mod terminal;
