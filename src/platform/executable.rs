@@ -125,6 +125,11 @@ fn memory(flags: MFdFlags) -> io::Result<std::os::fd::OwnedFd> {
     nix::sys::memfd::memfd_create("myagent", flags).map_err(Into::into)
 }
 
+/// The kernel itself may hold on to a page for a moment, as when it moves memory about. It waits for that, some 0.15 s, and
+/// then refuses: it is asked so often.
+#[cfg(target_os = "linux")]
+const SEAL_TRIES: u32 = 10;
+
 /// Keeps a file in memory as it is, for everybody and for ever.
 ///
 /// # Errors
@@ -134,7 +139,14 @@ pub fn seal(file: &File) -> io::Result<()> {
     use nix::fcntl::{FcntlArg, SealFlag, fcntl};
     let seals =
         SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
-    fcntl(file, FcntlArg::F_ADD_SEALS(seals)).map(drop).map_err(Into::into)
+    let add = || fcntl(file, FcntlArg::F_ADD_SEALS(seals)).map(drop);
+    for _ in 1..SEAL_TRIES {
+        match add() {
+            Err(nix::errno::Errno::EBUSY) => {}
+            added => return Ok(added?),
+        }
+    }
+    Ok(add()?)
 }
 
 /// Elsewhere no program is run from memory.
