@@ -13,8 +13,13 @@ pub struct Desk {
 
 impl Desk {
     pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// With an agent that was started with these arguments as well.
+    pub fn with(arguments: &[&str]) -> Self {
         let scratch = Scratch::new();
-        let agent = Agent::myagent(&scratch);
+        let agent = Agent::myagent_with(&scratch, arguments);
         let desk = Self { scratch, agent };
         desk.answer("correct horse");
         let (calls, answer) = (desk.scratch.path("calls"), desk.scratch.path("answer"));

@@ -149,10 +149,16 @@ impl Agent {
 
     /// The program under test, in the foreground, logging to `agent.log` in the scratch directory.
     pub fn myagent(scratch: &Scratch) -> Self {
+        Self::myagent_with(scratch, &[])
+    }
+
+    /// The same, with more arguments.
+    pub fn myagent_with(scratch: &Scratch, arguments: &[&str]) -> Self {
         let socket = scratch.path("run/agent.sock");
         let log = std::fs::File::create(scratch.path("agent.log")).unwrap();
         let mut command = scratch.command(myagent());
-        command.args(["start", "--foreground", "--log", "debug"]).env("MYAGENT_SOCK", &socket).stderr(log);
+        command.args(["start", "--foreground", "--log", "debug"]).args(arguments);
+        command.env("MYAGENT_SOCK", &socket).stderr(log);
         Self::spawn(command, socket)
     }
 
