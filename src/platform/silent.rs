@@ -39,9 +39,9 @@ const POSTPONED: [Signal; 7] = [
 /// # Errors
 /// The system's, where there is no terminal.
 pub fn line(prompt: &str, most: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let mut terminal = File::options().read(true).write(true).open(TERMINAL)?;
+    let terminal = File::options().read(true).write(true).open(TERMINAL)?;
     loop {
-        match attempt(&mut terminal, prompt, most)? {
+        match attempt(&terminal, prompt, most)? {
             End::Line(line) => return Ok(Some(line)),
             End::GivenUp => return Ok(None),
             End::Key(signal) => {
@@ -64,7 +64,7 @@ enum End {
     Key(Signal),
 }
 
-fn attempt(terminal: &mut File, prompt: &str, most: usize) -> io::Result<End> {
+fn attempt(mut terminal: &File, prompt: &str, most: usize) -> io::Result<End> {
     // Dropped last: what comes meanwhile takes its effect when the terminal is as it was.
     let postponed = Postponed::begin(&POSTPONED.into_iter().collect());
     let silent = Silent::begin(terminal)?;
@@ -75,7 +75,7 @@ fn attempt(terminal: &mut File, prompt: &str, most: usize) -> io::Result<End> {
     end
 }
 
-fn read(terminal: &mut File, before: &Termios, postponed: &Postponed, most: usize) -> io::Result<End> {
+fn read(mut terminal: &File, before: &Termios, postponed: &Postponed, most: usize) -> io::Result<End> {
     // Never grows: no copy is left behind.
     let mut line = Zeroizing::new(Vec::with_capacity(most + 1));
     loop {
@@ -157,27 +157,27 @@ fn erase(line: &mut Vec<u8>, utf8: bool) {
 }
 
 /// A terminal that shows nothing and gives every key at once, until this is dropped.
-struct Silent {
-    terminal: File,
+struct Silent<'t> {
+    terminal: &'t File,
     before: Termios,
 }
 
-impl Silent {
-    fn begin(terminal: &File) -> io::Result<Self> {
-        let (terminal, before) = (terminal.try_clone()?, tcgetattr(terminal)?);
+impl<'t> Silent<'t> {
+    fn begin(terminal: &'t File) -> io::Result<Self> {
+        let before = tcgetattr(terminal)?;
         let mut silent = before.clone();
         let shown = LocalFlags::ECHO | LocalFlags::ECHONL;
         silent.local_flags &= !(shown | LocalFlags::ICANON | LocalFlags::ISIG | LocalFlags::IEXTEN);
         silent.control_chars[Index::VMIN as usize] = 1;
         silent.control_chars[Index::VTIME as usize] = 0;
-        set(&terminal, &silent)?;
+        set(terminal, &silent)?;
         Ok(Self { terminal, before })
     }
 }
 
-impl Drop for Silent {
+impl Drop for Silent<'_> {
     fn drop(&mut self) {
-        let _ = set(&self.terminal, &self.before);
+        let _ = set(self.terminal, &self.before);
     }
 }
 

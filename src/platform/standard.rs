@@ -15,11 +15,7 @@ use std::os::windows::io::AsHandle;
 /// # Errors
 /// The system's, where there is none.
 pub fn input() -> io::Result<File> {
-    #[cfg(unix)]
-    let input = io::stdin().as_fd().try_clone_to_owned()?;
-    #[cfg(windows)]
-    let input = io::stdin().as_handle().try_clone_to_owned()?;
-    Ok(input.into())
+    again(&io::stdin())
 }
 
 /// Standard output.
@@ -27,9 +23,15 @@ pub fn input() -> io::Result<File> {
 /// # Errors
 /// As for [`input`].
 pub fn output() -> io::Result<File> {
-    #[cfg(unix)]
-    let output = io::stdout().as_fd().try_clone_to_owned()?;
-    #[cfg(windows)]
-    let output = io::stdout().as_handle().try_clone_to_owned()?;
-    Ok(output.into())
+    again(&io::stdout())
+}
+
+#[cfg(unix)]
+fn again(stream: &impl AsFd) -> io::Result<File> {
+    Ok(stream.as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+fn again(stream: &impl AsHandle) -> io::Result<File> {
+    Ok(stream.as_handle().try_clone_to_owned()?.into())
 }

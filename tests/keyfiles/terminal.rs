@@ -55,10 +55,32 @@ impl Session {
         !tcgetattr(&self.slave).unwrap().local_flags.contains(LocalFlags::ECHO)
     }
 
-    fn enters(&mut self, text: &str) {
-        wait_until("the terminal is silent", || self.is_silent());
-        self.master.write_all(text.as_bytes()).unwrap();
+    /// Whether it shows what is entered, in lines, and its keys send signals.
+    fn is_as_it_was(&self) -> bool {
+        let all = LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG;
+        tcgetattr(&self.slave).unwrap().local_flags.contains(all)
     }
+
+    fn enters(&mut self, text: impl AsRef<[u8]>) {
+        wait_until("the terminal is silent", || self.is_silent());
+        self.master.write_all(text.as_ref()).unwrap();
+    }
+
+    /// `myagent` itself, below `setsid` where that had to fork.
+    fn pid(&self) -> i32 {
+        let parent = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
+        let child = children.split_whitespace().next().map(|pid| pid.parse().unwrap());
+        child.unwrap_or_else(|| parent.try_into().unwrap())
+    }
+}
+
+/// `myagent add` that asks for a passphrase.
+fn asked(desk: &Desk) -> Session {
+    let file = desk.copy("putty-ecdsa256.v3-encrypted.ppk");
+    let mut session = Session::start(desk, &["add", file.to_str().unwrap()]);
+    session.shows("Enter passphrase");
+    session
 }
 
 #[test]
@@ -81,15 +103,11 @@ fn a_passphrase_is_asked_for_at_the_terminal_and_not_shown() {
 #[test]
 fn an_interrupt_ends_it_and_leaves_the_terminal_as_it_was() {
     let desk = Desk::new();
-    let file = desk.copy("putty-ecdsa256.v3-encrypted.ppk");
-    let mut session = Session::start(&desk, &["add", file.to_str().unwrap()]);
-    session.shows("Enter passphrase");
+    let mut session = asked(&desk);
     session.enters("corr\x03");
     // setsid's own way to say that its child ended by a signal.
     assert_ne!(status_of(&mut session.child), 0);
-    assert!(!session.is_silent(), "the terminal stayed silent");
-    let flags = tcgetattr(&session.slave).unwrap().local_flags;
-    assert!(flags.contains(LocalFlags::ICANON | LocalFlags::ISIG), "{flags:?}");
+    assert!(session.is_as_it_was(), "{:?}", tcgetattr(&session.slave));
     session.shows("");
     assert!(!session.shown.contains("myagent:"), "{}", session.shown);
     assert_eq!(desk.held().len(), 0);
@@ -100,12 +118,8 @@ fn an_interrupt_ends_it_and_leaves_the_terminal_as_it_was() {
 #[cfg(target_os = "linux")]
 fn the_command_closes_itself_before_it_asks() {
     let desk = Desk::new();
-    let file = desk.copy("putty-ecdsa256.v3-encrypted.ppk");
-    let mut session = Session::start(&desk, &["add", file.to_str().unwrap()]);
-    session.shows("Enter passphrase");
-    let parent = session.child.id();
-    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
-    let pid = children.split_whitespace().next().map_or_else(|| parent.to_string(), str::to_owned);
+    let mut session = asked(&desk);
+    let pid = session.pid();
     let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
@@ -126,18 +140,11 @@ fn a_signal_leaves_the_terminal_as_it_was() {
     use nix::unistd::Pid;
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
         let desk = Desk::new();
-        let file = desk.copy("putty-ecdsa256.v3-encrypted.ppk");
-        let mut session = Session::start(&desk, &["add", file.to_str().unwrap()]);
-        session.shows("Enter passphrase");
+        let mut session = asked(&desk);
         wait_until("the terminal is silent", || session.is_silent());
-        let parent = session.child.id();
-        let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
-        let pid = children.split_whitespace().next().map_or(parent, |pid| pid.parse().unwrap());
-        kill(Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
+        kill(Pid::from_raw(session.pid()), signal).unwrap();
         assert_ne!(status_of(&mut session.child), 0, "{signal}");
-        assert!(!session.is_silent(), "{signal}");
-        let flags = tcgetattr(&session.slave).unwrap().local_flags;
-        assert!(flags.contains(LocalFlags::ICANON | LocalFlags::ISIG), "{signal}: {flags:?}");
+        assert!(session.is_as_it_was(), "{signal}: {:?}", tcgetattr(&session.slave));
     }
 }
 
@@ -158,20 +165,18 @@ fn what_is_entered_is_what_is_used() {
     for prompt in ["Enter lock password: ", "Again: "] {
         session.shows(prompt);
         // All of it taken back; a character of two bytes taken back; a blank, a tab, Latin-1, and an escape.
-        session.master.write_all(b"wrong\x15p\xc3\xa9\x7fa \t\xe9\x1b[A \n").unwrap();
+        session.enters(b"wrong\x15p\xc3\xa9\x7fa \t\xe9\x1b[A \n");
     }
     assert_eq!(status_of(&mut session.child), 0, "{}", session.shown);
     assert_eq!(desk.fed_bytes(&["unlock"], b"pa \t\xe9[A \n").0, 1);
     assert_eq!(desk.fed_bytes(&["unlock"], b"pa \t\xe9\x1b[A \n").0, 0);
 }
 
-/// The end of the input gives up, and so does a terminal that goes away.
+/// It is no passphrase, and asked for no more.
 #[test]
 fn the_end_of_the_input_gives_up() {
     let desk = Desk::new();
-    let file = desk.copy("putty-ecdsa256.v3-encrypted.ppk");
-    let mut session = Session::start(&desk, &["add", file.to_str().unwrap()]);
-    session.shows("Enter passphrase");
+    let mut session = asked(&desk);
     session.enters("\x04");
     session.shows("it needs its passphrase");
     assert_eq!(status_of(&mut session.child), 1);

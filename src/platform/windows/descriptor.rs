@@ -22,6 +22,10 @@ use windows_sys::Win32::Security::{
 
 use super::security::{Whose, own, own_token, taken, text_of};
 
+/// An access list to which nothing is added from elsewhere.
+pub(super) const LIST: OBJECT_SECURITY_INFORMATION =
+    DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION;
+
 /// A descriptor of the system's, which is given back to it when dropped.
 pub(super) struct Described {
     descriptor: PSECURITY_DESCRIPTOR,
@@ -165,7 +169,7 @@ pub fn close_file(file: BorrowedHandle<'_>) -> io::Result<()> {
 /// # Errors
 /// The system's.
 pub fn set_list(file: BorrowedHandle<'_>, text: &str) -> io::Result<()> {
-    set(file.as_raw_handle(), DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION, text)
+    set(file.as_raw_handle(), LIST, text)
 }
 
 /// What this process makes from now on has the access list of this descriptor, where it is given no other: its threads.

@@ -10,6 +10,8 @@ use windows_sys::Win32::UI::WindowsAndMessaging::{
 
 /// The title of our dialogs.
 pub const TITLE: &str = "myagent";
+/// Why nothing can be shown where there is none.
+pub const MISSING: &str = "the agent runs in no session with a desktop";
 
 /// Whether a person can see what this process shows: services, and what is started over the network, have no desktop.
 #[must_use]

@@ -8,7 +8,6 @@ use std::sync::{Mutex, PoisonError};
 
 use widestring::u16cstr;
 
-use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, PROTECTED_DACL_SECURITY_INFORMATION};
 use windows_sys::Win32::System::Diagnostics::Debug::{
     SEM_FAILCRITICALERRORS, SEM_NOGPFAULTERRORBOX, SEM_NOOPENFILEERRORBOX, SetErrorMode,
 };
@@ -28,8 +27,6 @@ pub(super) const LEFT_TO_OTHERS: u32 = 0x1000 | 0x0010_0000 | 0x0001 | 0x0002_00
 /// And to its threads: to wait for their end (`SYNCHRONIZE`, `READ_CONTROL`). Who can set what a thread does next can have
 /// it do anything.
 pub(super) const LEFT_OF_THREADS: u32 = 0x0010_0000 | 0x0002_0000;
-/// An access list to which nothing is added from elsewhere.
-const LIST: u32 = DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION;
 /// `WER_FAULT_REPORTING_FLAG_NOHEAP`: reports of a crash hold no heap.
 const NO_HEAP: u32 = 1;
 
@@ -54,7 +51,7 @@ pub fn harden() -> Vec<Measure> {
 fn close() -> io::Result<()> {
     // SAFETY: gives a constant that stands for this process.
     let process = unsafe { GetCurrentProcess() };
-    descriptor::set(process, LIST, &leaving(LEFT_TO_OTHERS)?)?;
+    descriptor::set(process, descriptor::LIST, &leaving(LEFT_TO_OTHERS)?)?;
     try_close_thread()?;
     close_default()
 }
@@ -121,7 +118,7 @@ pub fn close_thread() {
 fn try_close_thread() -> io::Result<()> {
     // SAFETY: gives a constant that stands for this thread.
     let thread = unsafe { GetCurrentThread() };
-    descriptor::set(thread, LIST, &leaving(LEFT_OF_THREADS)?)
+    descriptor::set(thread, descriptor::LIST, &leaving(LEFT_OF_THREADS)?)
 }
 
 fn mitigate(policy: i32, flags: u32) -> io::Result<()> {

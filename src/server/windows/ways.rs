@@ -99,7 +99,7 @@ fn taken(holder: Option<String>, free: &str) -> String {
 /// Nobody sees the windows of a session without a desktop.
 fn window(arrivals: &Sender<Arrival>) -> Result<(), String> {
     if !desktop::is_there() {
-        return Err("the agent runs in no session with a desktop".to_owned());
+        return Err(desktop::MISSING.to_owned());
     }
     window::open(arrivals.clone()).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => "another program has such a window: end Pageant".to_owned(),

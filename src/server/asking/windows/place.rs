@@ -75,7 +75,7 @@ pub(super) async fn look(own: &Surroundings, _: &[Registration]) -> Places {
     match (desktop::is_there(), this_program()) {
         (true, Ok(program)) => places.found.push(Place::Dialog(program)),
         (true, Err(error)) => places.missing.push(format!("this program's own file: {error}")),
-        (false, _) => places.missing.push("the agent runs in no session with a desktop".to_owned()),
+        (false, _) => places.missing.push(desktop::MISSING.to_owned()),
     }
     places
 }
