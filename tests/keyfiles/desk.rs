@@ -1,7 +1,7 @@
 //! A person with key files, an agent, and an askpass program of their own.
 
 use crate::samples::{self, COMMITTED};
-use crate::support::{Agent, Scratch, myagent, run};
+use crate::support::{Agent, Scratch, myagent, own_myagent, run};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,13 +13,19 @@ pub struct Desk {
 
 impl Desk {
     pub fn new() -> Self {
-        Self::with(&[])
+        let scratch = Scratch::new();
+        let agent = Agent::myagent(&scratch);
+        Self::at(scratch, agent)
     }
 
-    /// With an agent that was started with these arguments as well.
-    pub fn with(arguments: &[&str]) -> Self {
+    /// With an agent that can be restarted: its program is in no directory of another user's.
+    pub fn restartable() -> Self {
         let scratch = Scratch::new();
-        let agent = Agent::myagent_with(&scratch, arguments);
+        let agent = Agent::of(&scratch, &own_myagent(&scratch), &["--trust-own-binary"]);
+        Self::at(scratch, agent)
+    }
+
+    fn at(scratch: Scratch, agent: Agent) -> Self {
         let desk = Self { scratch, agent };
         desk.answer("correct horse");
         let (calls, answer) = (desk.scratch.path("calls"), desk.scratch.path("answer"));

@@ -186,8 +186,7 @@ fn the_end_of_the_input_gives_up() {
 /// The agent was restarted while a person thought: its successor gets the key.
 #[test]
 fn a_restart_while_it_asks_is_no_matter() {
-    // The program need not lie where root alone can write.
-    let desk = Desk::with(&["--trust-own-binary"]);
+    let desk = Desk::restartable();
     let (plain, encrypted) =
         (desk.copy("putty-rsa2048.v3.ppk"), desk.copy("putty-ecdsa256.v3-encrypted.ppk"));
     let mut session = Session::start(&desk, &["add", plain.to_str().unwrap(), encrypted.to_str().unwrap()]);

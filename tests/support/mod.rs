@@ -149,14 +149,14 @@ impl Agent {
 
     /// The program under test, in the foreground, logging to `agent.log` in the scratch directory.
     pub fn myagent(scratch: &Scratch) -> Self {
-        Self::myagent_with(scratch, &[])
+        Self::of(scratch, &myagent(), &[])
     }
 
-    /// The same, with more arguments.
-    pub fn myagent_with(scratch: &Scratch, arguments: &[&str]) -> Self {
+    /// The same of another copy of the program, with more arguments.
+    pub fn of(scratch: &Scratch, program: &Path, arguments: &[&str]) -> Self {
         let socket = scratch.path("run/agent.sock");
         let log = std::fs::File::create(scratch.path("agent.log")).unwrap();
-        let mut command = scratch.command(myagent());
+        let mut command = scratch.command(program);
         command.args(["start", "--foreground", "--log", "debug"]).args(arguments);
         command.env("MYAGENT_SOCK", &socket).stderr(log);
         Self::spawn(command, socket)
