@@ -26,7 +26,7 @@ use crate::platform::BoundSocket;
 use crate::platform::signals::{Signal, Waiting};
 use crate::platform::socket::{Accepted, Incoming, Peer};
 use crate::vault::Vault;
-use child::Child;
+use child::{Child, Starts};
 
 /// Clients at once, each with a process here and one in Windows; of those that ask for nothing one gives way to the next.
 const MOST_CLIENTS: usize = 64;
@@ -42,6 +42,7 @@ const LAST_REQUEST: Duration = Duration::from_secs(2);
 struct Relay {
     /// `myagent.exe`.
     program: PathBuf,
+    starts: Starts,
     vault: Vault,
     intake: Intake,
     unread: Room,
@@ -59,8 +60,8 @@ pub fn run(config: Config, program: PathBuf, ready: impl FnOnce()) -> Result<(),
     let vault = Vault::new(config.secret_memory)
         .map_err(|error| Error::io("make secret memory", std::io::Error::other(error)))?;
     let unread = Room::of(bounds::MOST_UNREAD);
-    let (intake, stop) = (Intake::default(), Notify::new());
-    let relay = Arc::new(Relay { program, vault, intake, unread, stop, config });
+    let (starts, intake, stop) = (Starts::new(), Intake::default(), Notify::new());
+    let relay = Arc::new(Relay { program, starts, vault, intake, unread, stop, config });
     let runtime = runtime()?;
     runtime.block_on(relay.try_out())?;
     let sockets = Sockets::bind(&relay.config, None)?;
@@ -174,7 +175,7 @@ impl Relay {
         let child = match child {
             Some(child) => child,
             None => {
-                let started = Child::spawn(&self.program, &["relay"]);
+                let started = self.starts.start(&self.program, &["relay"]).await;
                 child.insert(started.map_err(|error| format!("{}: {error}", self.program.display()))?)
             }
         };

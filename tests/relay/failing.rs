@@ -145,6 +145,40 @@ fn a_child_that_hangs_ends_with_its_client() {
     world.nothing_is_left(relay);
 }
 
+/// Nor do those that the system does not even start: only who needs a new one waits.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_start_that_hangs_ends_with_its_client() {
+    use crate::world::Held;
+    let world = World::new();
+    let relay = world.start();
+    let mut good = world.conn();
+    assert_eq!(good.comments(), [""; 0]);
+    let held = Held::new(&world);
+    let mut waiting: Vec<_> = (0..8).map(|_| world.conn()).collect();
+    waiting.iter_mut().for_each(|conn| conn.send(&wire::list()));
+    wait_until("one is being started", || held.is_wanted());
+    assert_eq!(good.comments(), [""; 0]);
+    assert!(held.is_wanted(), "it waited with the others");
+    let last = waiting.split_off(7);
+    drop(waiting);
+    drop(held);
+    // Whoever is still there has an answer, and nothing runs for the others.
+    for mut conn in last {
+        assert!(conn.recv().is_some());
+    }
+    world.wait_for_children(1);
+    let held = Held::new(&world);
+    let mut waiting = world.conn();
+    waiting.send(&wire::list());
+    wait_until("one is being started", || held.is_wanted());
+    assert_eq!(run(&mut world.myagent(&["stop"])).0, 0);
+    wait_until("the relay has ended", || !lives(relay));
+    assert!(held.is_wanted(), "it waited for the start");
+    drop(held);
+    world.nothing_is_left(relay);
+}
+
 /// Not even what it has started stays.
 #[test]
 fn what_a_child_leaves_behind_ends_with_it() {

@@ -131,6 +131,45 @@ impl World {
     }
 }
 
+#[cfg(target_os = "linux")]
+pub(crate) use held::Held;
+
+#[cfg(target_os = "linux")]
+mod held {
+    use super::{World, wait_until};
+    use std::os::fd::AsRawFd;
+
+    /// `myagent.exe`, held so that the system does not come back from starting it, as where Windows' drives give no answer;
+    /// until this is dropped, or for as long as the kernel lets a lease (fcntl(2)) stand in the way, 45 seconds.
+    pub(crate) struct Held(std::fs::File);
+
+    /// As in the kernel's asm-generic/fcntl.h; the crate does not have it.
+    const F_SETSIG: i32 = 10;
+
+    impl Held {
+        pub(crate) fn new(world: &World) -> Self {
+            let held = Self(
+                std::fs::File::options().write(true).open(world.windows.path("bin/myagent.exe")).unwrap(),
+            );
+            // The one that is sent by default would end the test; this one means nothing to it.
+            assert_eq!(held.ask(F_SETSIG, libc::SIGURG), 0, "{}", std::io::Error::last_os_error());
+            // Refused while it is open elsewhere, as in a process that is just being started.
+            wait_until("it is held", || held.ask(libc::F_SETLEASE, libc::F_WRLCK) == 0);
+            held
+        }
+
+        /// Somebody waits for it.
+        pub(crate) fn is_wanted(&self) -> bool {
+            self.ask(libc::F_GETLEASE, 0) == libc::F_RDLCK
+        }
+
+        fn ask(&self, what: i32, value: i32) -> i32 {
+            // SAFETY: the descriptor is open, and these commands take a number and no pointer.
+            unsafe { libc::fcntl(self.0.as_raw_fd(), what, value) }
+        }
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         self.behaves("");

@@ -1,17 +1,21 @@
 //! A process of `myagent.exe`, which passes its standard input and output on to Windows.
 //!
 //! Guarantees: it has ended when this is dropped, however it hangs; what it says of itself is bounded and harmless to a
-//! terminal.
+//! terminal. Must never be started on a thread that serves connections: where Windows' drives give no answer, the
+//! system does not come back from it.
 #![forbid(unsafe_code)]
 
 use std::future::pending;
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::control::MAX_REPLY;
@@ -25,11 +29,51 @@ use crate::vault::Vault;
 /// process in Windows, but the end of its input is.
 const ENDING: Duration = Duration::from_secs(1);
 
+/// Processes that are being started at once: no more than there always are threads for it.
+const MOST_STARTS: usize = 2;
+
+/// How long one may take to start: a virus scanner looks at it first.
+const START: Duration = Duration::from_secs(20);
+
 /// Most bytes of its errors that are looked at: one sentence and a hint.
 const MOST_SAID: u64 = 4 * 1024;
 
 /// Bytes of a frame's length.
 const LEN_BYTES: usize = 4;
+
+/// Where processes are started from, a few at a time.
+pub(super) struct Starts(Arc<Semaphore>);
+
+impl Starts {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(MOST_STARTS)))
+    }
+
+    /// Starts one. May be dropped half-way: what starts later than that is ended at once.
+    ///
+    /// # Errors
+    /// The system's; `TimedOut` where it does not come back from it.
+    pub(super) async fn start(
+        &self,
+        program: &Path,
+        arguments: &'static [&'static str],
+    ) -> io::Result<Child> {
+        let (places, program) = (Arc::clone(&self.0), program.to_owned());
+        let start = async {
+            let place = places.acquire_owned().await.map_err(io::Error::other)?;
+            let started = spawn_blocking(move || {
+                // Kept until the system comes back, whoever still waits for it.
+                let _place = place;
+                Child::spawn(&program, arguments)
+            });
+            started.await?
+        };
+        let slow = || {
+            io::Error::new(io::ErrorKind::TimedOut, format!("not started within {} seconds", START.as_secs()))
+        };
+        timeout(START, start).await.unwrap_or_else(|_| Err(slow()))
+    }
+}
 
 /// The process, and the pipes to it.
 pub(super) struct Child {
@@ -40,11 +84,7 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Starts it.
-    ///
-    /// # Errors
-    /// The system's.
-    pub(super) fn spawn(program: &Path, arguments: &[&str]) -> io::Result<Self> {
+    fn spawn(program: &Path, arguments: &[&str]) -> io::Result<Self> {
         let mut command = Command::new(program);
         command.args(arguments).envs(wsl::way());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

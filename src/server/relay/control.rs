@@ -9,7 +9,6 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::Relay;
-use super::child::Child;
 use crate::control::{MAX_REQUEST, Op, Relay as Description, Reply};
 use crate::platform::socket::{Accepted, Incoming, Peer};
 use crate::server::Client;
@@ -78,7 +77,7 @@ impl Relay {
     }
 
     async fn pass_on(&self, line: &[u8]) -> Result<Reply, String> {
-        let started = Child::spawn(&self.program, &["relay", "--control"]);
+        let started = self.starts.start(&self.program, &["relay", "--control"]).await;
         let mut child = started.map_err(|error| format!("{}: {error}", self.program.display()))?;
         let answered = match timeout(ANSWER, child.answer_line(line)).await {
             Ok(Ok(answer)) => serde_json::from_slice(&answer).map_err(|_| "it cannot be read".to_owned()),
