@@ -4,11 +4,13 @@
 //! asks for an agent of this Linux.
 #![forbid(unsafe_code)]
 
-use super::service;
+use super::{notice, say};
 use crate::cli::Start;
 use crate::error::Error;
 use crate::platform::program::Programs;
+use crate::platform::terminal::visible;
 use crate::platform::wsl;
+use clap::ValueEnum;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -30,15 +32,38 @@ pub(super) fn windows_agent(options: &Start) -> Result<Option<PathBuf>, Error> {
     }
     let programs = Programs::current();
     let Some(program) = programs.find(PROGRAM) else { return Ok(None) };
-    let mut arguments: Vec<String> = ["start", "--shell=env"].map(str::to_owned).into();
-    arguments.extend(service::agents_own(options, options.log));
-    let way = wsl::way();
-    let way: Vec<_> = way.iter().map(|(name, socket)| (*name, socket.as_os_str())).collect();
     let failed = |reason: String| Error::NoWindowsAgent { reason };
-    let said = programs.succeed(PROGRAM, &arguments, &way, PATIENCE);
-    let said = said.map_err(|error| failed(error.to_string()))?;
-    if !said.lines().any(|line| line.starts_with(SHOWN)) {
+    let way = wsl::way().map_err(|error| failed(error.to_string()))?;
+    let way: Vec<_> = way.iter().map(|(name, socket)| (*name, socket.as_os_str())).collect();
+    let said = programs.run(PROGRAM, &arguments(options), &way, PATIENCE);
+    let said = said.and_then(|said| said.of_success(PROGRAM)).map_err(|error| failed(error.to_string()))?;
+    if !said.stdout.lines().any(|line| line.starts_with(SHOWN)) {
         return Err(failed(format!("{PROGRAM} start names no agent")));
     }
+    if notice::has_reader() {
+        warn(options, &said.stderr);
+    }
     Ok(Some(program))
+}
+
+/// What the agent of Windows is started with: it has fewer options.
+fn arguments(options: &Start) -> Vec<String> {
+    let level = options.log.and_then(|level| level.to_possible_value());
+    let level = level.map(|level| format!("--log={}", level.get_name()));
+    let remote = options.allow_remote_admin.then(|| "--allow-remote-admin".to_owned());
+    let first = ["start", "--shell=env"].map(str::to_owned);
+    first.into_iter().chain(level).chain(remote).collect()
+}
+
+/// Says what was asked for and is not to be had there, and what the program has said of an agent that it has just started.
+fn warn(options: &Start, said: &str) {
+    let missing =
+        [("--secret-memory", options.secret_memory.is_some()), ("--providers", options.providers.is_some())];
+    for (option, _) in missing.into_iter().filter(|(_, given)| *given) {
+        say(&format!("{option} is nothing to the agent of Windows"), None);
+    }
+    for line in said.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let line = line.strip_prefix("myagent: ").unwrap_or(line);
+        say(&format!("in Windows: {}", visible(line)), None);
+    }
 }

@@ -102,12 +102,21 @@ impl Programs {
         environment: &[(&str, &OsStr)],
         limit: Duration,
     ) -> Result<String, Error> {
-        let said = self.run(name, arguments, environment, limit)?;
-        if said.status.success() {
-            return Ok(said.stdout);
+        Ok(self.run(name, arguments, environment, limit)?.of_success(name)?.stdout)
+    }
+}
+
+impl Said {
+    /// The same, where the status is 0.
+    ///
+    /// # Errors
+    /// [`Error::Program`], with the first line that the program called `name` wrote.
+    pub fn of_success(self, name: &str) -> Result<Self, Error> {
+        if self.status.success() {
+            return Ok(self);
         }
-        let first = said.stderr.lines().map(str::trim).find(|line| !line.is_empty());
-        let reason = first.map_or_else(|| said.status.to_string(), |line| line.escape_debug().to_string());
+        let first = self.stderr.lines().map(str::trim).find(|line| !line.is_empty());
+        let reason = first.map_or_else(|| self.status.to_string(), |line| line.escape_debug().to_string());
         Err(Error::Program { program: name.to_owned(), reason })
     }
 }

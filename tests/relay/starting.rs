@@ -1,6 +1,6 @@
 //! Where there is to be a relay, where there is not, and that there is one.
 
-use crate::support::{run, wait_until};
+use crate::support::{pseudo_terminal, run, wait_until};
 use crate::world::{World, lives, pid_in, socket_in};
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -53,15 +53,36 @@ fn a_later_start_finds_it_and_starts_nothing_in_windows() {
     assert_eq!(world.status()["relay"]["pid"], relay);
 }
 
-/// The options of a new agent are for the one in Windows.
+/// The options of a new agent are for the one in Windows, which has fewer of them.
 #[test]
 fn the_options_of_an_agent_go_to_windows() {
     let world = World::new();
-    let options = ["--providers", "/opt/a $b/*", "--allow-remote-admin", "--log", "debug"];
+    let options =
+        ["--allow-remote-admin", "--log", "debug", "--trust-own-binary", "--secret-memory", "mlock"];
     let (status, _, err) = run(&mut world.myagent(&[&["start"], &options[..]].concat()));
     assert_eq!((status, err.as_str()), (0, ""));
     let (_, first) = world.calls().swap_remove(0);
-    assert_eq!(first, "start --shell=env --log=debug --providers=/opt/a $b/* --allow-remote-admin");
+    assert_eq!(first, "start --shell=env --log=debug --allow-remote-admin");
+}
+
+/// What Windows' side says of an agent that it starts is said here, to a person, and so is what it cannot do.
+#[test]
+fn what_windows_has_to_say_is_said_here() {
+    use std::io::Read;
+    let world = World::new();
+    world.behaves("[ $1 = relay ] || printf 'myagent: it may end\\033\\n' >&2");
+    let (mut master, slave) = pseudo_terminal();
+    let mut start = world.myagent(&["start", "--providers", "/opt/*"]);
+    let status = start.stdout(Stdio::null()).stderr(slave).status().unwrap();
+    drop(start);
+    let mut shown = Vec::new();
+    // Ends with an error where the other end is closed.
+    let _ = master.read_to_end(&mut shown);
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(status.success(), "{shown}");
+    let expected =
+        ["myagent: --providers is nothing to the agent of Windows", r"myagent: in Windows: it may end\u{1b}"];
+    assert_eq!(shown.lines().collect::<Vec<_>>(), expected);
 }
 
 /// An agent of this Linux, and `myagent.exe` was not called.

@@ -86,7 +86,7 @@ pub(super) struct Child {
 impl Child {
     fn spawn(program: &Path, arguments: &[&str]) -> io::Result<Self> {
         let mut command = Command::new(program);
-        command.args(arguments).envs(wsl::way());
+        command.args(arguments).envs(wsl::way()?);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut helper = Helper::spawn(&mut command)?;
         let (to, from) = (Some(helper.stdin()?), BufReader::new(helper.stdout()?));
