@@ -66,6 +66,10 @@ impl KeyError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Asking(_) if cfg!(windows) => {
+                "call it in a console, in Git Bash by `winpty myagent`, or set SSH_ASKPASS and \
+                 SSH_ASKPASS_REQUIRE=force"
+            }
             Self::Asking(_) => "call it at a terminal, or set SSH_ASKPASS and SSH_ASKPASS_REQUIRE=force",
             Self::File { refusal, .. } => return refusal.hint().map(str::to_owned),
             Self::Exposed { exposed, .. } => {

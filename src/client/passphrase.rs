@@ -5,7 +5,7 @@
 //! Guarantees: what was entered is wiped when dropped, and shown to nobody.
 #![forbid(unsafe_code)]
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, Read};
 
 use zeroize::Zeroizing;
 
@@ -45,7 +45,7 @@ impl Asker {
     pub fn ask(&mut self, prompt: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
         let (around, prompt) = (Surroundings::own(), visible(prompt));
         let require = std::env::var("SSH_ASKPASS_REQUIRE").unwrap_or_default();
-        let answer = match way(&require, around.display().is_some(), io::stdin().is_terminal()) {
+        let answer = match way(&require, around.display().is_some(), silent::is_at_terminal()) {
             Way::Askpass => {
                 let program = around.askpass(&Programs::current()).map_err(KeyError::Asking)?;
                 let failed = |e: io::Error| KeyError::Asking(format!("{}: {e}", program.display()));
@@ -62,6 +62,9 @@ impl Asker {
     fn at_terminal(&mut self, prompt: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
         match silent::line(prompt, MAX_PASSPHRASE) {
             Ok(answer) => Ok(answer.unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                Err(KeyError::Asking(error.to_string()).into())
+            }
             // There is no terminal.
             Err(_) => self.next_line().map_err(|e| Error::io("read standard input", e)),
         }

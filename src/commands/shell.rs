@@ -31,9 +31,10 @@ impl Shell {
 
     /// The family of the shell in the file `path`.
     fn of_login(path: &OsStr) -> Option<Self> {
-        let name = Path::new(path).file_name()?;
-        let other = if name.as_encoded_bytes().ends_with(b"csh") { Some(Self::Csh) } else { None };
-        Self::named(&name.to_string_lossy()).or(other)
+        let name = Path::new(path).file_name()?.to_string_lossy();
+        // Git Bash hands it on as Windows writes it.
+        let name = name.strip_suffix(".exe").filter(|_| cfg!(windows)).unwrap_or(&name);
+        Self::named(name).or(name.ends_with("csh").then_some(Self::Csh))
     }
 
     /// The family of the shell whose process has this name; a login shell's begins with a hyphen in some.

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
@@ -33,6 +33,12 @@ const POSTPONED: [Signal; 7] = [
     Signal::SIGTERM,
     Signal::SIGTSTP,
 ];
+
+/// Whether standard input is a terminal.
+#[must_use]
+pub fn is_at_terminal() -> bool {
+    io::stdin().is_terminal()
+}
 
 /// The line, which may be `most` bytes long and one more; none where the person gives up.
 ///

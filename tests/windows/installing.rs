@@ -1,9 +1,21 @@
 //! `install` and `uninstall`: the agent starts at sign-in, and nothing else of the user's registry is touched.
 
 use crate::rig::{Background, Client, Place, on_windows};
-use windows_registry::CURRENT_USER;
+use windows_registry::{CURRENT_USER, Type};
 
 const RUN: &str = r"Software\Microsoft\Windows\CurrentVersion\Run";
+/// What Task Manager and the settings write.
+const SWITCHED: &str = r"Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run";
+
+/// The first byte of the switch, where there is one.
+fn switch() -> Option<u8> {
+    CURRENT_USER.open(SWITCHED).ok()?.get_value("myagent").ok()?.first().copied()
+}
+
+fn switch_to(first: u8) {
+    let value = [first, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+    CURRENT_USER.create(SWITCHED).unwrap().set_bytes("myagent", Type::Bytes, &value).unwrap();
+}
 
 fn value(name: &str) -> Option<String> {
     CURRENT_USER.open(RUN).ok()?.get_string(name).ok()
@@ -32,7 +44,14 @@ fn it_starts_at_sign_in_until_that_is_taken_back() {
     assert_eq!(real(program.expect(&line)), real(env!("CARGO_BIN_EXE_myagent")));
     assert_eq!(Client::open(place.pipe()).keys(), 0, "it runs by now");
     assert_eq!(place.run(&["install", "--yes"]), (0, "nothing to do\n".to_owned(), String::new()));
-    assert_eq!(place.run(&["uninstall", "--yes"]).0, 0);
+    switch_to(2);
+    assert_eq!(place.run(&["install", "--yes"]), (0, "nothing to do\n".to_owned(), String::new()));
+    switch_to(3);
+    let (status, plan, _) = place.run(&["install", "--dry-run"]);
+    assert!((status, switch()) == (0, Some(3)) && plan.contains(SWITCHED), "{plan}");
+    assert_eq!((place.run(&["install", "--yes"]).0, switch()), (0, None));
+    switch_to(3);
+    assert_eq!((place.run(&["uninstall", "--yes"]).0, switch()), (0, None));
     assert_eq!((value("myagent"), value("another").as_deref()), (None, Some("stays")));
     assert_eq!(place.run(&["uninstall", "--yes"]), (0, "nothing to do\n".to_owned(), String::new()));
     assert_eq!(place.run(&["stop"]).0, 0);

@@ -12,4 +12,5 @@ mod pipes;
 mod relaying;
 mod rig;
 mod starting;
+mod terminals;
 mod ways;

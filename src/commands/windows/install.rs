@@ -19,6 +19,10 @@ const MOST_RUN: usize = 260;
 /// Our value there.
 const NAME: &str = "myagent";
 
+/// Where the system keeps which of them the user has switched off, in Task Manager or the settings: the first byte of such
+/// a value is odd.
+const SWITCHED: &str = r"Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run";
+
 /// Shows what is to be done, does it after a yes, and starts the agent.
 pub(super) fn run(options: &cli::Install) -> Result<u8, Error> {
     let program = this_program().map_err(|error| Error::io("find this program's own file", error))?;
@@ -27,18 +31,27 @@ pub(super) fn run(options: &cli::Install) -> Result<u8, Error> {
         let reason = "its path is too long to be run at sign-in; move it to a shorter one".to_owned();
         return Err(Error::Program { program: program.display().to_string(), reason });
     }
-    if installed()?.as_ref() == Some(&line) {
+    let off = is_switched_off();
+    if installed()?.as_ref() == Some(&line) && !off {
         print("nothing to do\n")?;
     } else {
         print(&format!(
             "have the agent start when you sign in:\n  HKEY_CURRENT_USER\\{RUN}\n  {NAME} = {line}\n"
         ))?;
+        if off {
+            print(&format!(
+                "switch that on again, which is off in Windows' settings:\n  HKEY_CURRENT_USER\\{SWITCHED}\n"
+            ))?;
+        }
         if options.dry_run {
             return Ok(STATUS_OK);
         }
         confirm("install", options.yes)?;
         let key = CURRENT_USER.create(RUN).map_err(|error| failed("open", error.into()))?;
         key.set_string(NAME, &line).map_err(|error| failed("write", error.into()))?;
+        if off {
+            remove(SWITCHED)?;
+        }
     }
     if !options.dry_run {
         super::start::start_quietly()?;
@@ -54,6 +67,18 @@ fn installed() -> Result<Option<String>, Error> {
         Err(error) if error.code().0 == NOT_FOUND => Ok(None),
         Err(error) => Err(failed("read", error.into())),
     }
+}
+
+fn is_switched_off() -> bool {
+    let switch = CURRENT_USER.open(SWITCHED).and_then(|key| key.get_value(NAME));
+    switch.is_ok_and(|switch| switch.first().is_some_and(|first| first % 2 == 1))
+}
+
+/// Takes our value out of a key.
+fn remove(path: &str) -> Result<(), Error> {
+    let key = CURRENT_USER.options().read().write().open(path);
+    let key = key.map_err(|error| failed("open", error.into()))?;
+    key.remove_value(NAME).map_err(|error| failed("change", error.into()))
 }
 
 /// There is no such value.
@@ -85,7 +110,8 @@ fn confirm(command: &'static str, yes: bool) -> Result<(), Error> {
 /// Taking it back.
 pub(super) mod uninstall {
     use super::{
-        ARGUMENTS, CURRENT_USER, Error, NAME, RUN, STATUS_OK, cli, confirm, failed, installed, print,
+        ARGUMENTS, Error, NAME, RUN, STATUS_OK, SWITCHED, cli, confirm, installed, is_switched_off, print,
+        remove,
     };
 
     /// Shows what is to be done, and does it after a yes. A running agent goes on.
@@ -99,13 +125,10 @@ pub(super) mod uninstall {
         ))?;
         if !options.dry_run {
             confirm("uninstall", options.yes)?;
-            let key = CURRENT_USER
-                .options()
-                .read()
-                .write()
-                .open(RUN)
-                .map_err(|error| failed("open", error.into()))?;
-            key.remove_value(NAME).map_err(|error| failed("change", error.into()))?;
+            remove(RUN)?;
+            if is_switched_off() {
+                remove(SWITCHED)?;
+            }
         }
         Ok(STATUS_OK)
     }

@@ -106,19 +106,24 @@ async fn accept(listener: TcpListener, word: Word, arrivals: Sender<Arrival>) {
 
 /// Lets in whoever says the word.
 async fn greeted(mut stream: TcpStream, word: Word, arrivals: Sender<Arrival>) {
-    if let Ok(Ok(())) = timeout(PATIENCE, greet(&mut stream, &word)).await {
-        // No stranger any more: it may wait for a place.
-        tokio::spawn(async move { arrivals.send(Ok((Accepted::Tcp(stream), Ok(Peer::ours(None))))).await });
+    if let Ok(Ok(())) = timeout(PATIENCE, hear(&mut stream, &word)).await {
+        // No stranger any more: others make no room by it, and it may wait for a place.
+        tokio::spawn(async move {
+            if let Ok(Ok(())) = timeout(PATIENCE, greet(&mut stream, &word)).await {
+                let _ = arrivals.send(Ok((Accepted::Tcp(stream), Ok(Peer::ours(None))))).await;
+            }
+        });
     }
 }
 
-/// The greeting of that world: the word from either side, and then who each of them is.
-async fn greet(stream: &mut TcpStream, word: &Word) -> io::Result<()> {
+async fn hear(stream: &mut TcpStream, word: &Word) -> io::Result<()> {
     let mut said = Word::default();
     stream.read_exact(&mut said).await?;
-    if !bool::from(said.ct_eq(word)) {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
+    if bool::from(said.ct_eq(word)) { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+}
+
+/// The greeting of that world: after the word, which is said back, who each of them is.
+async fn greet(stream: &mut TcpStream, word: &Word) -> io::Result<()> {
     stream.write_all(word).await?;
     let mut credentials = [0; CREDENTIALS];
     stream.read_exact(&mut credentials).await?;

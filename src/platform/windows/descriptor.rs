@@ -20,7 +20,7 @@ use windows_sys::Win32::Security::{
     SetKernelObjectSecurity, SetTokenInformation, TOKEN_ADJUST_DEFAULT, TOKEN_DEFAULT_DACL, TokenDefaultDacl,
 };
 
-use super::security::{Whose, own, own_token, taken, text_of};
+use super::security::{Whose, default_owner, own, own_token, taken, text_of};
 
 /// An access list to which nothing is added from elsewhere.
 pub(super) const LIST: OBJECT_SECURITY_INFORMATION =
@@ -115,6 +115,16 @@ impl Drop for Described {
 pub(super) fn owner(object: BorrowedHandle<'_>) -> io::Result<Whose> {
     let owner = Described::of(object, OWNER_SECURITY_INFORMATION)?.owner()?;
     Ok(owner.map_or(Whose::Other, |sid| Whose::of(&sid)))
+}
+
+/// Whether an object is our user's, or was made by a process such as this one, which said nothing of its owner.
+///
+/// # Errors
+/// The system's.
+pub(super) fn is_like_ours(object: BorrowedHandle<'_>) -> io::Result<bool> {
+    let owner = Described::of(object, OWNER_SECURITY_INFORMATION)?.owner()?;
+    let Some(owner) = owner else { return Ok(false) };
+    Ok(Whose::of(&owner) == Whose::Ours || default_owner()? == owner)
 }
 
 /// Owner and access list of the object behind a handle, in the system's own notation.

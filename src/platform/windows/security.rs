@@ -15,7 +15,8 @@ use widestring::U16CStr;
 use windows_sys::Win32::Foundation::{HANDLE, LocalFree};
 use windows_sys::Win32::Security::Authorization::ConvertSidToStringSidW;
 use windows_sys::Win32::Security::{
-    GetTokenInformation, PSID, RevertToSelf, TOKEN_ACCESS_MASK, TOKEN_QUERY, TOKEN_USER, TokenUser,
+    GetTokenInformation, PSID, RevertToSelf, TOKEN_ACCESS_MASK, TOKEN_INFORMATION_CLASS, TOKEN_QUERY,
+    TokenOwner, TokenUser,
 };
 use windows_sys::Win32::System::Pipes::ImpersonateNamedPipeClient;
 use windows_sys::Win32::System::Threading::{
@@ -59,6 +60,14 @@ pub fn own() -> io::Result<&'static str> {
     }
     let sid = user_of(own_token(TOKEN_QUERY)?)?;
     Ok(OWN.get_or_init(|| sid))
+}
+
+/// Who owns what this process makes and says nothing about: the user, or the administrators, where it runs as one of them.
+///
+/// # Errors
+/// The system's.
+pub(super) fn default_owner() -> io::Result<String> {
+    sid_of(own_token(TOKEN_QUERY)?, TokenOwner)
 }
 
 /// Who the client of this end of a pipe is, whose process is `pid`.
@@ -127,18 +136,22 @@ fn owned(handle: RawHandle) -> OwnedHandle {
 }
 
 fn user_of(token: OwnedHandle) -> io::Result<String> {
+    sid_of(token, TokenUser)
+}
+
+/// What a token says of its user or owner: either structure begins with the pointer to the identifier.
+fn sid_of(token: OwnedHandle, what: TOKEN_INFORMATION_CLASS) -> io::Result<String> {
     // As the structure is aligned.
-    let mut user = [0_usize; MOST_USER / size_of::<usize>()];
-    let room = u32::try_from(size_of_val(&user)).map_err(io::Error::other)?;
+    let mut said = [0_usize; MOST_USER / size_of::<usize>()];
+    let room = u32::try_from(size_of_val(&said)).map_err(io::Error::other)?;
     let mut length = 0;
-    let to = user.as_mut_ptr().cast::<c_void>();
+    let to = said.as_mut_ptr().cast::<c_void>();
     // SAFETY: the buffer is as long as it says.
-    if unsafe { GetTokenInformation(token.as_raw_handle(), TokenUser, to, room, &raw mut length) } == 0 {
+    if unsafe { GetTokenInformation(token.as_raw_handle(), what, to, room, &raw mut length) } == 0 {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: it holds the structure now, and is aligned for it.
-    let user = unsafe { &*user.as_ptr().cast::<TOKEN_USER>() };
-    text_of(user.User.Sid)
+    text_of(unsafe { *said.as_ptr().cast::<PSID>() })
 }
 
 /// An identifier as text. It must be alive.

@@ -1,6 +1,6 @@
 //! Memory that a client of PuTTY before 0.75 shares with the agent.
 //!
-//! Guarantees: only memory that belongs to our own user is looked at, within its bounds, and none that is not there.
+//! Guarantees: only memory that belongs to our own user, or to whom our own would, is looked at, within its bounds, and none that is not there.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
@@ -20,7 +20,6 @@ use zeroize::Zeroizing;
 
 use crate::frame::MAX_LEN;
 use crate::platform::windows::descriptor;
-use crate::platform::windows::security::Whose;
 
 /// Bytes of the length before a message.
 pub(super) const LEN_BYTES: usize = 4;
@@ -46,7 +45,8 @@ impl Shared {
         }
         // SAFETY: the system has just given it to us.
         let mapping = unsafe { OwnedHandle::from_raw_handle(mapping) };
-        if descriptor::owner(mapping.as_handle())? != Whose::Ours {
+        // As Pageant does: what an administrator's programs make without a word about it is the administrators'.
+        if !descriptor::is_like_ours(mapping.as_handle())? {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         // SAFETY: the whole of it, at an address of the system's choice.

@@ -1,8 +1,9 @@
-//! Where a person can be asked on Windows: the program that `SSH_ASKPASS` names in the agent's own environment, else a
-//! dialog of ours on the desktop of the session that the agent runs in.
+//! Where a person can be asked on Windows: by a dialog of ours on the desktop of the session that the agent runs in, or by
+//! the program that `SSH_ASKPASS` names in the agent's own environment, where that is forced or there is no desktop.
 //!
 //! Guarantees: the environment of a process that wants something signed is never looked at; what shows a dialog is a
-//! process of its own, which ends with the question.
+//! process of its own, which ends with the question; a program that Git Bash has named for passwords, and that takes an
+//! empty one for an answer, is not taken for one that can ask yes or no.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -67,15 +68,42 @@ pub(super) async fn look(own: &Surroundings, _: &[Registration]) -> Places {
         places.missing.push("SSH_ASKPASS_REQUIRE=never keeps the agent from showing dialogs".to_owned());
         return places;
     }
-    match own.named_askpass(&Programs::current()) {
-        Some(Ok(program)) => places.found.push(Place::Askpass(program)),
-        Some(Err(why)) => places.missing.push(why),
-        None => {}
+    let desktop = desktop::is_there();
+    if own.wanted() == Wanted::Always || !desktop {
+        match own.named_askpass(&Programs::current()) {
+            Some(Ok(program)) => places.found.push(Place::Askpass(program)),
+            Some(Err(why)) => places.missing.push(why),
+            None => {}
+        }
     }
-    match (desktop::is_there(), this_program()) {
+    match (desktop, this_program()) {
         (true, Ok(program)) => places.found.push(Place::Dialog(program)),
         (true, Err(error)) => places.missing.push(format!("this program's own file: {error}")),
         (false, _) => places.missing.push(desktop::MISSING.to_owned()),
     }
     places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn found(require: &str) -> Vec<Place> {
+        let program = this_program().unwrap().display().to_string();
+        let settings = [("SSH_ASKPASS", program.as_str()), ("SSH_ASKPASS_REQUIRE", require)];
+        let own = Surroundings::of(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        look(&own, &[]).await.found
+    }
+
+    /// As Git Bash sets it: a program that knows nothing of yes and no.
+    #[tokio::test]
+    async fn the_dialog_is_asked_unless_another_program_is_forced() {
+        assert!(desktop::is_there(), "it is where the tests are run by a person, or by Wine");
+        let program = this_program().unwrap();
+        let (dialog, askpass) = (Place::Dialog(program.clone()), Place::Askpass(program));
+        assert_eq!(found("").await, [dialog.clone()]);
+        assert_eq!(found("prefer").await, [dialog.clone()]);
+        assert_eq!(found("force").await, [askpass, dialog]);
+        assert_eq!(found("never").await, []);
+    }
 }
