@@ -25,8 +25,9 @@ pub const SSH_AGENT: &str = "ssh-agent";
 #[command(name = "myagent", version, arg_required_else_help = true)]
 #[cfg_attr(
     windows,
-    command(long_about = "An ssh-agent that is still there, with its keys, after you log in again.\n\n\
-`myagent install` has it start when you sign in, and `myagent start` at once. Clients find it by themselves.")
+    command(long_about = "An ssh-agent that keeps its keys for as long as you are signed in.\n\n\
+`myagent install` has it start when you sign in, and `myagent start` at once. Clients find it by themselves. \
+Windows ends it when you sign out; the keys are added again then.")
 )]
 #[cfg_attr(
     unix,

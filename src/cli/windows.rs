@@ -25,13 +25,14 @@ where it cannot be run",
                the only place that is looked at
 MYAGENT_LOG    the log level where --log is not given
 SSH_ASKPASS, SSH_ASKPASS_REQUIRE
-               by which program the agent asks before it uses a key of ssh-add -c, where not by a dialog
-               of its own; and by which add, lock and unlock ask instead of on the console",
+               by which program add, lock and unlock ask instead of on the console; and the agent, before
+               it uses a key of ssh-add -c, with SSH_ASKPASS_REQUIRE=force, or without a desktop for its
+               own dialog",
     ),
     (
         "Files",
         r"%LOCALAPPDATA%\myagent\agent.lock   held by the one agent of this user
-%LOCALAPPDATA%\myagent\agent.log    the log of an agent in the background
+%LOCALAPPDATA%\myagent\agent.log    the log of an agent in the background, and agent.log.old before it
 %LOCALAPPDATA%\myagent\agent.sock   the socket file for Git Bash, MSYS2 and Cygwin
 HKEY_CURRENT_USER\Software\Microsoft\Windows\CurrentVersion\Run, value myagent
       written by install: the agent starts when you sign in
