@@ -1,7 +1,10 @@
 //! Who may come in: as with an agent, its user and root, whatever the modes of files say.
 
+use crate::support::{run, wait_until};
+use crate::wire;
 use crate::world::World;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -55,4 +58,30 @@ fn another_user_gets_no_byte_even_where_the_files_let_it_in() {
     for directory in ["run/myagent", "run", ""] {
         open(&world.linux.path(directory), 0o700);
     }
+}
+
+#[test]
+#[ignore = "needs root: it gives a socket to another user"]
+fn what_leads_to_windows_is_no_other_user_s() {
+    let world = World::new();
+    let way = world.linux.path("1_interop");
+    let _listener = UnixListener::bind(&way).unwrap();
+    let other = OTHER.parse().ok();
+    let start = || run(world.myagent(&["start"]).env("WSL_INTEROP", &way));
+    std::os::unix::fs::chown(&way, other, other).unwrap();
+    let (status, out, err) = start();
+    assert_eq!((status, out.as_str()), (1, ""), "{err}");
+    assert!(err.contains(&format!("{} is of another user (uid {OTHER})", way.display())), "{err}");
+    assert_eq!(world.calls(), [], "nothing was started by it");
+    // The same one is good where it is root's.
+    std::os::unix::fs::chown(&way, Some(0), Some(0)).unwrap();
+    assert_eq!(start().0, 0);
+    let mut before = world.conn();
+    assert_eq!(before.comments(), [""; 0]);
+    let calls = world.calls().len();
+    std::os::unix::fs::chown(&way, other, other).unwrap();
+    assert_eq!(world.conn().ask(&wire::list()), None);
+    assert_eq!(world.calls().len(), calls, "nor by the relay");
+    wait_until("the log says so", || world.log().contains("is of another user"));
+    assert_eq!(before.comments(), [""; 0]);
 }
