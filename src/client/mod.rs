@@ -41,7 +41,7 @@ pub struct Agent {
     stream: Option<Stream>,
 }
 
-/// Connects to an agent's socket, where our own user listens.
+/// Connects to an agent's socket, where our own user listens (or launchd for it).
 ///
 /// # Errors
 /// [`Error::ForeignUser`]; [`Error::Io`].
@@ -49,7 +49,7 @@ pub fn reach(path: &Path) -> Result<Stream, Error> {
     let stream = socket::connect(path, PATIENCE)
         .map_err(|error| Error::io(format!("connect to {}", path.display()), error))?;
     let peer = socket::peer(&stream).map_err(|error| Error::io("learn who listens", error))?;
-    if peer.is_ours() {
+    if peer.may_answer() {
         Ok(stream)
     } else {
         Err(Error::ForeignUser { path: path.to_owned(), user: peer.user() })

@@ -73,7 +73,7 @@ fn ask(path: &Path) -> Answer {
         Err(error) => return Answer::None(format!("a process out of reach ({error})")),
     };
     let peer = match socket::peer(&stream) {
-        Ok(peer) if peer.is_ours() => peer,
+        Ok(peer) if peer.may_answer() => peer,
         Ok(peer) => return Answer::None(format!("another user ({})", peer.user())),
         Err(error) => return Answer::None(format!("an unknown process ({error})")),
     };

@@ -68,6 +68,12 @@ impl Peer {
         self.whose != Whose::Other
     }
 
+    /// Whether it may be the agent at the other end.
+    #[must_use]
+    pub fn may_answer(self) -> bool {
+        self.is_ours()
+    }
+
     /// Its user, as messages name them.
     #[must_use]
     pub fn user(self) -> String {
