@@ -4,8 +4,12 @@
 //! nobody has read; costs no descriptor, however many wait. Takes no byte out of the connection.
 #![forbid(unsafe_code)]
 
+#[cfg(not(target_os = "linux"))]
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::net::UnixStream;
 
 use super::socket::Accepted;
@@ -32,32 +36,50 @@ async fn closed(socket: &UnixStream) {
 /// Elsewhere: by looking again and again.
 #[cfg(not(target_os = "linux"))]
 async fn closed(socket: &UnixStream) {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    use std::os::fd::AsFd;
+    while !is_gone(socket.as_fd()) {
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Returns when the other end of a socket is closed. For a thread that is there for nothing else.
+#[cfg(target_os = "linux")]
+pub(super) fn wait(socket: BorrowedFd<'_>) {
+    // Nothing is asked for: only the other end's end is reported.
+    let mut ends = [PollFd::new(socket, PollFlags::empty())];
+    while poll(&mut ends, PollTimeout::NONE) == Err(nix::errno::Errno::EINTR) {}
+}
+
+/// Elsewhere, too, by looking again and again: bytes that nobody has read yet would end each wait at once.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn wait(socket: BorrowedFd<'_>) {
+    while !is_gone(socket) {
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// Whether the other end is closed, at least in one direction.
+#[cfg(not(target_os = "linux"))]
+fn is_gone(socket: BorrowedFd<'_>) -> bool {
     // macOS says nothing of it unless asked, and FreeBSD has a word of its own for an end that is closed in one direction.
     #[cfg(target_os = "freebsd")]
     let half = PollFlags::from_bits_retain(libc::POLLRDHUP);
     #[cfg(not(target_os = "freebsd"))]
     let half = PollFlags::empty();
     let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL | half;
-    loop {
-        let mut looked = [PollFd::new(socket.as_fd(), PollFlags::POLLHUP | half)];
-        match poll(&mut looked, PollTimeout::ZERO) {
-            Ok(_) if looked[0].revents().is_some_and(|seen| seen.intersects(gone)) => return,
-            _ => tokio::time::sleep(PAUSE).await,
-        }
-    }
+    let mut looked = [PollFd::new(socket, PollFlags::POLLHUP | half)];
+    poll(&mut looked, PollTimeout::ZERO).is_ok()
+        && looked[0].revents().is_some_and(|seen| seen.intersects(gone))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::closed;
+    use super::{closed, wait};
     use nix::sys::socket::{MsgFlags, send};
     use std::io::{Read, Write};
     use std::net::Shutdown;
-    use std::os::fd::AsRawFd;
+    use std::os::fd::{AsFd, AsRawFd};
     use std::os::unix::net::UnixStream;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
     use tokio::time::timeout;
 
     const LONG: Duration = Duration::from_secs(60);
@@ -115,6 +137,21 @@ mod tests {
         drop(peer);
         for _ in 0..2 {
             timeout(LONG, closed(&ours)).await.unwrap();
+        }
+    }
+
+    #[test]
+    fn a_thread_waits_for_the_end_and_for_nothing_else() {
+        let (ours, mut peer) = UnixStream::pair().unwrap();
+        peer.write_all(b"unread").unwrap();
+        let waiting = std::thread::spawn(move || wait(ours.as_fd()));
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(!waiting.is_finished(), "it is there still");
+        drop(peer);
+        let end = Instant::now() + LONG;
+        while !waiting.is_finished() {
+            assert!(Instant::now() < end, "nobody saw it close");
+            std::thread::yield_now();
         }
     }
 

@@ -21,7 +21,6 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::socket::{SockType, getsockopt, sockopt};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -30,7 +29,7 @@ use nix::unistd::Pid;
 use super::harden::{self, harden_again};
 use super::life::Life;
 use super::seccomp::{self, Unfiltered};
-use super::{child, executable, process, unix};
+use super::{child, executable, hangup, process, unix};
 use crate::control::State;
 
 /// What the process is called.
@@ -204,9 +203,7 @@ pub fn inside() -> io::Result<UnixStream> {
     let socket = UnixStream::from(socket);
     let watched = socket.try_clone()?;
     std::thread::Builder::new().spawn(move || {
-        // Nothing is asked for: only the other end's end is reported.
-        let mut ends = [PollFd::new(watched.as_fd(), PollFlags::empty())];
-        while poll(&mut ends, PollTimeout::NONE) == Err(Errno::EINTR) {}
+        hangup::wait(watched.as_fd());
         unix::exit_now(0)
     })?;
     Ok(socket)
