@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::lock::InstanceLock;
-use super::{descriptors, directory, process};
+use super::{descriptors, directory, limits, process};
 use crate::error::Error;
 use interprocess::local_socket::traits::StreamCommon;
 use interprocess::local_socket::traits::tokio::Listener as _;
@@ -22,6 +22,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -112,7 +113,8 @@ pub fn connect(path: &Path, limit: Duration) -> io::Result<Stream> {
     };
     setsockopt(&socket, sockopt::SendTimeout, &wait(limit))?;
     raw::connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
-    setsockopt(&socket, sockopt::SendTimeout, &wait(Duration::ZERO))?;
+    let unlimited = setsockopt(&socket, sockopt::SendTimeout, &wait(Duration::ZERO));
+    limits::time_limit(unlimited.map_err(Into::into))?;
     Ok(interprocess::os::unix::uds_local_socket::Stream::from(socket).into())
 }
 
@@ -203,7 +205,8 @@ impl BoundSocket {
         let listens = (cfg!(target_os = "macos") || getsockopt(&socket, sockopt::AcceptConn)?)
             && getsockopt(&socket, sockopt::SockType)? == SockType::Stream;
         let address = raw::getsockname::<UnixAddr>(socket.as_raw_fd())?;
-        let path = address.path().filter(|path| listens && path.is_absolute()).map(Path::to_owned);
+        let path = address.path().map(before_nul).filter(|path| listens && path.is_absolute());
+        let path = path.map(Path::to_owned);
         let path = path.ok_or(io::ErrorKind::InvalidInput)?;
         let listener = interprocess::os::unix::uds_local_socket::Listener::from(socket).into();
         Ok(Self { listener, path, identity })
@@ -301,6 +304,12 @@ pub(super) fn unlink_if(path: &Path, identity: (u64, u64)) -> io::Result<()> {
         return Ok(());
     }
     unlinkat(&directory, name, UnlinkatFlags::NoRemoveDir).map_err(Into::into)
+}
+
+/// The path of an address: launchd binds with the whole of it, and what follows the path are zeros.
+fn before_nul(path: &Path) -> &Path {
+    let bytes = path.as_os_str().as_bytes();
+    Path::new(OsStr::from_bytes(bytes.split(|&byte| byte == 0).next().unwrap_or_default()))
 }
 
 /// The directory of a path, and the name in it.
