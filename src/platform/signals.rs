@@ -6,6 +6,7 @@
 
 use std::io;
 
+use super::unix;
 pub use nix::sys::signal::Signal;
 use nix::sys::signal::{SigSet, SigmaskHow};
 
@@ -36,7 +37,8 @@ impl Postponed {
     /// Whether one has come that will have an effect.
     #[must_use]
     pub fn is_due(&self) -> bool {
-        self.kept.iter().any(|signal| !self.before.contains(signal) && status_has("ShdPnd", signal))
+        let there = unix::waiting_signals();
+        self.kept.iter().any(|signal| !self.before.contains(signal) && there.contains(signal))
     }
 }
 
@@ -46,14 +48,10 @@ impl Drop for Postponed {
     }
 }
 
+/// Whether Linux would keep a signal waiting that has no effect. Other systems forget one that is ignored at once.
 fn is_ignored(signal: Signal) -> bool {
-    status_has("SigIgn", signal)
-}
-
-/// Whether a signal is in one of the sets that the kernel shows of this process; no where it shows none.
-fn status_has(set: &str, signal: Signal) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(set)?.strip_prefix(":"));
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let bits = line.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or_default();
     bits >> (signal as u32 - 1) & 1 == 1
 }
@@ -77,7 +75,7 @@ impl Waiting {
         use std::os::fd::AsFd;
         let signals = SignalFd::with_flags(signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         let ready = signals.as_fd().try_clone_to_owned()?;
-        Ok(Self { signals, ready: super::unix::watch(ready)? })
+        Ok(Self { signals, ready: unix::watch(ready)? })
     }
 
     /// The next one; what is not waited for stays with the kernel.

@@ -6,15 +6,16 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use nix::errno::Errno;
 use nix::libc::_POSIX_VDISABLE;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::select::{FD_SETSIZE, FdSet, select};
 use nix::sys::signal::{Signal, raise};
 use nix::sys::termios::{
     LocalFlags, SetArg, SpecialCharacterIndices as Index, Termios, tcgetattr, tcsetattr,
 };
+use nix::sys::time::{TimeVal, TimeValLike};
 use zeroize::Zeroizing;
 
 use super::signals::Postponed;
@@ -22,7 +23,7 @@ use super::signals::Postponed;
 /// Of a session, whatever its standard streams are.
 const TERMINAL: &str = "/dev/tty";
 /// Milliseconds between two looks for a signal.
-const PAUSE: u16 = 100;
+const PAUSE: i64 = 100;
 /// What would end or stop the process with the terminal still silent.
 const POSTPONED: [Signal; 7] = [
     Signal::SIGALRM,
@@ -108,9 +109,15 @@ fn read(mut terminal: &File, before: &Termios, postponed: &Postponed, most: usiz
     }
 }
 
+/// By select(2): macOS has no poll(2) for /dev/tty.
 fn is_readable(terminal: &File) -> io::Result<bool> {
-    let mut asked = [PollFd::new(terminal.as_fd(), PollFlags::POLLIN)];
-    match poll(&mut asked, PollTimeout::from(PAUSE)) {
+    // A set has no place for more.
+    if usize::try_from(terminal.as_raw_fd()).map_or(true, |number| number >= FD_SETSIZE) {
+        return Err(Errno::EMFILE.into());
+    }
+    let mut asked = FdSet::new();
+    asked.insert(terminal.as_fd());
+    match select(None, &mut asked, None, None, &mut TimeVal::milliseconds(PAUSE)) {
         Ok(count) => Ok(count != 0),
         Err(Errno::EINTR) => Ok(false),
         Err(error) => Err(error.into()),

@@ -58,6 +58,15 @@ pub fn reset_signals() {
     }
 }
 
+/// The signals that have come and are kept waiting: for this process, or this thread of it.
+pub(super) fn waiting_signals() -> SigSet {
+    let mut set = *SigSet::empty().as_ref();
+    // SAFETY: the pointer is to a live local, for which alone this could fail.
+    let _ = unsafe { libc::sigpending(&raw mut set) };
+    // SAFETY: the set is empty, or of the system's own making.
+    unsafe { SigSet::from_sigset_t_unchecked(set) }
+}
+
 /// Lets the program that `command` runs have these descriptors, and has it ended with the thread that starts it.
 pub(super) fn keep_open(command: &mut Command, descriptors: Vec<RawFd>) {
     #[cfg(target_os = "linux")]
