@@ -194,13 +194,13 @@ mod tests {
     fn only_what_root_alone_can_change_is_trusted_unless_told_otherwise() {
         let dir = tempfile::tempdir().unwrap();
         let own = dir.path().join("own");
-        std::fs::copy("/bin/true", &own).unwrap();
-        assert!(program(Path::new("/bin/true"), false).is_ok());
+        std::fs::copy("/usr/bin/true", &own).unwrap();
+        assert!(program(Path::new("/usr/bin/true"), false).is_ok());
         let refused = program(&own, false).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
         assert!(program(&own, true).is_ok());
         let link = dir.path().join("link");
-        symlink("/bin/true", &link).unwrap();
+        symlink("/usr/bin/true", &link).unwrap();
         assert!(program(&link, false).is_err(), "who can turn the link chooses the program");
         // By way of a directory that a link leads to, and back.
         let (inner, outer) = (dir.path().join("inner"), dir.path().join("outer"));
@@ -231,7 +231,7 @@ mod tests {
     fn a_sealed_copy_runs_and_cannot_be_written() {
         use std::io::Write;
         use std::os::fd::AsRawFd;
-        let copy = sealed_copy(File::open("/bin/true").unwrap()).unwrap();
+        let copy = sealed_copy(File::open("/usr/bin/true").unwrap()).unwrap();
         let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
         assert!(std::process::Command::new(path).status().unwrap().success());
         assert!(File::from(copy).write(b"x").is_err());

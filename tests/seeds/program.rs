@@ -106,7 +106,7 @@ fn registration(line: &[u8]) {
     assert_eq!(checked.clone().checked(), checked);
     assert!(checked.display_socket().is_none_or(|path| path.is_absolute()));
     assert!(checked.display_port().is_none_or(|port| port >= 6000));
-    let mut program = std::process::Command::new("/bin/true");
+    let mut program = std::process::Command::new("true");
     checked.lead(&mut program);
     for (name, value) in program.get_envs() {
         let text = [Some(name), value].map(|text| text.and_then(std::ffi::OsStr::to_str).unwrap_or_default());
