@@ -12,8 +12,6 @@ use std::ptr;
 
 /// What the system says of a process.
 pub(super) struct Seen {
-    /// The process that it comes from.
-    pub(super) parent: i32,
     /// When it began: a number is used again, but not with that.
     pub(super) began: String,
 }
@@ -21,8 +19,8 @@ pub(super) struct Seen {
 /// Longest path that the kernel gives (`MAXPATHLEN`).
 const MOST_PATH: usize = 1024;
 
-/// procctl(2) with `PROC_TRACE_CTL`: no debugger attaches from now on, nothing is dumped. A program that takes this
-/// one's place is open again.
+/// procctl(2) with `PROC_TRACE_CTL`: no debugger attaches from now on, nothing is dumped. So it is, as the system's manual
+/// has it, for a program that takes this one's place; nothing here depends on that.
 pub(super) fn untraceable() -> nix::Result<()> {
     let mut disable = libc::PROC_TRACE_CTL_DISABLE_EXEC;
     // SAFETY: the pointer is to a live local of the type that this request reads.
@@ -51,7 +49,12 @@ pub(super) fn seen(pid: u32) -> io::Result<Option<Seen>> {
     let Some(info) = info(pid)? else { return Ok(None) };
     let living = info.ki_stat != libc::SZOMB;
     let began = format!("{}.{:06}", info.ki_start.tv_sec, info.ki_start.tv_usec);
-    Ok(living.then_some(Seen { parent: info.ki_ppid, began }))
+    Ok(living.then_some(Seen { began }))
+}
+
+/// The process that one comes from.
+pub(super) fn parent(pid: i32) -> Option<i32> {
+    Some(info(u32::try_from(pid).ok()?).ok()??.ki_ppid)
 }
 
 /// The name of a process, as the kernel keeps it.

@@ -6,7 +6,7 @@
 //! own, has one socket to speak through, and ends when the other end of that is closed, even while it hangs; no
 //! process is signalled by a number that may have become another's.
 //! Where the system runs nothing from memory the running program's own file is run, as it is for the agent itself; then
-//! the process is open to others of its user until it closes itself, which it does before it says its first word.
+//! the process may be open to others of its user until it closes itself, which it does before it says its first word.
 //! The environment is the agent's but for what makes programs load foreign code: the variables that providers read
 //! (`SOFTHSM2_CONF`, those of a vendor) are known to nobody else.
 #![forbid(unsafe_code)]

@@ -15,8 +15,6 @@ use super::unix;
 
 /// What the system says of a process.
 pub(super) struct Seen {
-    /// The process that it comes from.
-    pub(super) parent: i32,
     /// When it began: a number is used again, but not with that.
     pub(super) began: String,
 }
@@ -59,20 +57,45 @@ pub(super) fn launchd_sockets(name: &CStr) -> io::Result<Vec<OwnedFd>> {
 /// # Errors
 /// The system's: `EPERM` for a process of another user.
 pub(super) fn seen(pid: u32) -> io::Result<Option<Seen>> {
-    let Ok(pid) = c_int::try_from(pid) else { return Ok(None) };
-    let mut info = MaybeUninit::<libc::proc_bsdinfo>::zeroed();
-    let len = c_int::try_from(size_of::<libc::proc_bsdinfo>()).unwrap_or(0);
-    // SAFETY: the buffer is a live local of `len` bytes. The zero leaves zombies out.
-    let got = unsafe { libc::proc_pidinfo(pid, libc::PROC_PIDTBSDINFO, 0, info.as_mut_ptr().cast(), len) };
-    if got < len {
-        let error = Errno::last();
-        return if error == Errno::ESRCH { Ok(None) } else { Err(error.into()) };
-    }
+    let info = info::<libc::proc_bsdinfo>(pid, libc::PROC_PIDTBSDINFO)?;
     // SAFETY: all of it was filled, and all-zero is valid as well.
-    let info = unsafe { info.assume_init() };
+    let Some(info) = info.map(|info| unsafe { info.assume_init() }) else { return Ok(None) };
     let living = info.pbi_status != libc::SZOMB;
     let began = format!("{}.{:06}", info.pbi_start_tvsec, info.pbi_start_tvusec);
-    Ok(living.then(|| Seen { parent: i32::try_from(info.pbi_ppid).unwrap_or_default(), began }))
+    Ok(living.then_some(Seen { began }))
+}
+
+/// The process that one comes from: also of another user's, such as the login(1) of a terminal.
+pub(super) fn parent(pid: i32) -> Option<i32> {
+    let pid = u32::try_from(pid).ok()?;
+    let info = info::<libc::proc_bsdshortinfo>(pid, libc::PROC_PIDT_SHORTBSDINFO).ok()??;
+    // SAFETY: all of it was filled, and all-zero is valid as well.
+    i32::try_from(unsafe { info.assume_init() }.pbsi_ppid).ok()
+}
+
+/// What proc_pidinfo(3) fills, whole; none where the process has ended.
+fn info<T>(pid: u32, kind: c_int) -> io::Result<Option<MaybeUninit<T>>> {
+    let Ok(pid) = c_int::try_from(pid) else { return Ok(None) };
+    let mut info = MaybeUninit::<T>::zeroed();
+    let len = c_int::try_from(size_of::<T>()).unwrap_or(0);
+    // SAFETY: the buffer is a live local of `len` bytes. The zero leaves zombies out.
+    let got = unsafe { libc::proc_pidinfo(pid, kind, 0, info.as_mut_ptr().cast(), len) };
+    match Errno::last() {
+        _ if got >= len => Ok(Some(info)),
+        Errno::ESRCH => Ok(None),
+        error => Err(error.into()),
+    }
+}
+
+/// The number of this machine, which it keeps for ever.
+pub(super) fn machine() -> Option<libc::uuid_t> {
+    // The system knows it since its start, and says so at once.
+    let limit = libc::timespec { tv_sec: 1, tv_nsec: 0 };
+    let mut number: libc::uuid_t = [0; 16];
+    // SAFETY: writes a live local of the type that it is for, and reads another.
+    let result = unsafe { libc::gethostuuid(number.as_mut_ptr(), &raw const limit) };
+    // Without one all machines would have the same.
+    Errno::result(result).ok().map(|_| number).filter(|number| *number != [0; 16])
 }
 
 /// The file that a process executes.

@@ -84,8 +84,8 @@ pub struct Candidate {
 /// The candidates in order. `MYAGENT_SOCK` is the only one where it is set.
 pub fn candidates(environment: &Environment) -> Result<Vec<Candidate>, Error> {
     let home = environment.home();
-    let host = host();
-    let in_home = home.as_ref().map(|home| home.join(".ssh/agent").join(format!("myagent.{host}")));
+    let machine = machine();
+    let in_home = home.as_ref().map(|home| home.join(".ssh/agent").join(format!("myagent.{machine}")));
     let shared_lock = in_home.as_ref().map(|stem| suffixed(stem, ".lock"));
     let mut usual: Vec<Candidate> = Vec::new();
     let runtime = environment.runtime.as_ref().map(PathBuf::from).filter(|path| path.is_absolute());
@@ -239,6 +239,17 @@ fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(OsStr::new(suffix));
     name.into()
+}
+
+/// The short name of this machine in our own files' names: OpenSSH's of the host. A Mac's host name changes with its
+/// network, and the agent would not be found again: there it is made of the machine's own number, which stays.
+#[must_use]
+pub fn machine() -> String {
+    #[cfg(target_os = "macos")]
+    if let Some(number) = super::bsd::machine() {
+        return host_hash(&number);
+    }
+    host()
 }
 
 /// OpenSSH's short name of this host.

@@ -75,9 +75,8 @@ impl Place {
 
     /// The lock of an agent at the usual places.
     pub fn shared_lock(&self) -> PathBuf {
-        let host =
-            myagent::platform::paths::host_hash(nix::unistd::gethostname().unwrap().as_encoded_bytes());
-        self.scratch.home().join(format!(".ssh/agent/myagent.{host}.lock"))
+        let machine = myagent::platform::paths::machine();
+        self.scratch.home().join(format!(".ssh/agent/myagent.{machine}.lock"))
     }
 }
 

@@ -143,8 +143,7 @@ fn so_are_those_in_a_home_directory() {
 }
 
 fn home_socket() -> String {
-    let host = myagent::platform::paths::host_hash(nix::unistd::gethostname().unwrap().as_encoded_bytes());
-    format!("myagent.{host}.sock")
+    format!("myagent.{}.sock", myagent::platform::paths::machine())
 }
 
 /// By the name ssh-agent, where it makes a directory and where it is told one.

@@ -4,7 +4,7 @@ use crate::support::{Scratch, private_dir, run};
 use crate::{Place, pid_in, socket_in};
 use myagent::error::Error;
 use myagent::platform::directory::{Standing, private};
-use myagent::platform::paths::{Candidate, Environment, candidates, first_usable, host_hash};
+use myagent::platform::paths::{Candidate, Environment, candidates, first_usable, host_hash, machine};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,9 @@ fn set_mode(path: &Path, mode: u32) {
 fn the_order_is_runtime_directory_system_home() {
     let scratch = Scratch::new();
     let uid = nix::unistd::geteuid();
-    let host = host_hash(nix::unistd::gethostname().unwrap().as_encoded_bytes());
+    let of_host = host_hash(nix::unistd::gethostname().unwrap().as_encoded_bytes());
+    // A Mac's host name changes with its network.
+    let host = if cfg!(target_os = "macos") { machine() } else { of_host };
     let sockets: Vec<PathBuf> =
         candidates(&environment(&scratch)).unwrap().into_iter().map(|candidate| candidate.socket).collect();
     assert_eq!(
