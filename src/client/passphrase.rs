@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::{KeyError, askpass};
 use crate::error::Error;
 use crate::keyfile::MAX_PASSPHRASE;
-use crate::platform::display::Surroundings;
+use crate::platform::display::{Surroundings, needs_no_name};
 use crate::platform::program::Programs;
 use crate::platform::silent;
 use crate::platform::terminal::visible;
@@ -45,7 +45,10 @@ impl Asker {
     pub fn ask(&mut self, prompt: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
         let (around, prompt) = (Surroundings::own(), visible(prompt));
         let require = std::env::var("SSH_ASKPASS_REQUIRE").unwrap_or_default();
-        let answer = match way(&require, around.display().is_some(), silent::is_at_terminal()) {
+        // Where a display has no name, a program to ask there shows that one is meant.
+        let unnamed = || needs_no_name() && around.askpass(&Programs::current()).is_ok();
+        let display = around.display().is_some() || unnamed();
+        let answer = match way(&require, display, silent::is_at_terminal()) {
             Way::Askpass => {
                 let program = around.askpass(&Programs::current()).map_err(KeyError::Asking)?;
                 let failed = |e: io::Error| KeyError::Asking(format!("{}: {e}", program.display()));

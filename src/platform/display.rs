@@ -25,13 +25,15 @@ const MOST_VALUE: usize = 512;
 
 /// Where askpass programs lie, on whatever system: OpenSSH's own default first. LXQt's last: it shows a confirmation as
 /// if it wanted a passphrase.
-const WELL_KNOWN: [&str; 15] = [
+const WELL_KNOWN: [&str; 17] = [
     "/usr/bin/ssh-askpass",
     "/usr/lib/ssh/ssh-askpass",
     "/usr/libexec/openssh/ssh-askpass",
     "/usr/libexec/ssh-askpass",
     "/usr/X11R6/bin/ssh-askpass",
     "/usr/local/bin/ssh-askpass",
+    "/opt/homebrew/bin/ssh-askpass",
+    "/opt/local/bin/ssh-askpass",
     "/usr/lib/openssh/gnome-ssh-askpass",
     "/usr/libexec/openssh/gnome-ssh-askpass",
     "/usr/lib/ssh/gnome-ssh-askpass3",
@@ -189,6 +191,13 @@ impl Surroundings {
             self.0.iter().filter(|(name, _)| LEADING.contains(&&***name) || HELPING.contains(&&***name));
         command.envs(led);
     }
+}
+
+/// Whether dialogs of this process are seen without the name of a display. A Mac's need none: whoever is logged in at its
+/// screen sees them; but not those of a login over ssh, which has no screen.
+#[must_use]
+pub fn needs_no_name() -> bool {
+    cfg!(target_os = "macos") && std::env::var_os("SSH_CONNECTION").is_none()
 }
 
 fn is_program(path: &Path) -> bool {

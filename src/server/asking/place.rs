@@ -20,7 +20,7 @@ use super::served::{Server, served};
 use crate::control::Registration;
 use crate::platform::child::Helper;
 use crate::platform::directory::{Standing, private};
-use crate::platform::display::{Surroundings, Wanted};
+use crate::platform::display::{Surroundings, Wanted, needs_no_name};
 use crate::platform::program::Programs;
 use crate::platform::terminal;
 
@@ -123,6 +123,10 @@ impl Places {
             (_, Wanted::Never) => return,
             (Some(display), _) => format!("display {display}"),
             (None, Wanted::Always) => "SSH_ASKPASS_REQUIRE=force".to_owned(),
+            // The agent's own alone: what registers may come from anywhere.
+            (None, Wanted::OnDisplay) if foreign.is_none() && needs_no_name() => {
+                "this Mac's screen".to_owned()
+            }
             (None, Wanted::OnDisplay) if none.is_empty() => return,
             (None, Wanted::OnDisplay) => return self.missing.push(none.to_owned()),
         };
