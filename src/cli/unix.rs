@@ -50,6 +50,7 @@ A command under an agent of its own is given SSH_AUTH_SOCK, SSH_AGENT_PID and MY
       the socket: the first of these places that can be used, and is found again there
 control.sock, agent.log
       beside it: the socket for stop, status and answer, and the log of an agent in the background
+      or of launchd's
 told  beside it, too: start has said once that no agent here outlives the last logout
 myagent.socket, myagent-transient.service
       the units of your own systemd that start uses, the first where it is installed

@@ -10,6 +10,8 @@ use crate::agent::Options;
 use crate::cli::{Level, Shell};
 use crate::control::Measure;
 use crate::error::Error;
+use crate::logging::{self, Flush};
+use crate::platform;
 use crate::platform::BoundSocket;
 use crate::platform::activation;
 use crate::platform::executable::Program;
@@ -18,7 +20,6 @@ use crate::platform::paths::{self, Environment, Places};
 use crate::platform::process::{self, Reporter};
 use crate::server::{self, Config, Mode};
 use crate::vault::Wish;
-use crate::{logging, platform};
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
@@ -90,7 +91,8 @@ pub(super) fn foreground(
     shell: Shell,
 ) -> Result<(), Error> {
     let service = is_service();
-    birth.places.log = None;
+    // launchd writes what is said into a file without bounds.
+    let by_launchd = cfg!(target_os = "macos") && activated.is_some();
     server::hold_signals();
     process::reset_signals();
     let mut keep = vec![birth.lock.as_fd()];
@@ -98,7 +100,8 @@ pub(super) fn foreground(
     let closed = process::close_inherited(&keep);
     let mut measures = platform::harden();
     measures.push(closed);
-    let _log = logging::to_stderr(birth.level.into(), !service);
+    let log = own_log(&mut birth, by_launchd);
+    let _log = log.unwrap_or_else(|| logging::to_stderr(birth.level.into(), !service));
     let line = shell.lines(&birth.places.socket.to_string_lossy(), None);
     let mode = if !service && on_terminal() { Mode::Terminal } else { Mode::Service };
     let (config, options, _) = birth.split(mode, measures);
@@ -123,13 +126,7 @@ pub(super) fn daemon(mut birth: Birth, reporter: Reporter) {
     let mut measures = platform::harden();
     measures.push(closed);
     birth.lock.record(&birth.places.socket);
-    // An agent without a log is better than none.
-    let wanted = birth.places.log.take().filter(|_| birth.level != Level::Off);
-    let log = wanted.and_then(|path| Some((logging::to_file(birth.level.into(), &path, false).ok()?, path)));
-    let log = log.map(|(flush, path)| {
-        birth.places.log = Some(path);
-        flush
-    });
+    let log = own_log(&mut birth, true);
     let windows = birth.windows.take();
     let (config, options, directory) = birth.split(Mode::Daemon, measures);
     let mut reporter = Some(reporter);
@@ -150,6 +147,15 @@ pub(super) fn daemon(mut birth: Birth, reporter: Reporter) {
     if let (Err(error), Some(reporter)) = (served, reporter) {
         reporter.failed(&error);
     }
+}
+
+/// The agent's own log file, where it is to have one: what it has is among its places afterwards. An agent without a log is
+/// better than none.
+fn own_log(birth: &mut Birth, wanted: bool) -> Option<Flush> {
+    let path = birth.places.log.take().filter(|_| wanted && birth.level != Level::Off)?;
+    let log = logging::to_file(birth.level.into(), &path, false).ok()?;
+    birth.places.log = Some(path);
+    Some(log)
 }
 
 /// Whether a person's terminal is at any end: its hangup then ends the agent. Without one a supervisor or a

@@ -85,6 +85,7 @@ fn launchd_knows_every_key() {
     }
     let value = |name: &str| top.iter().find(|pair| pair.0 == name).unwrap_or_else(|| panic!("no {name}")).1;
     assert_eq!(value("Label").text(), Some("myagent"));
+    assert_eq!(value("ProcessType").text(), Some("Interactive"));
     assert!(value("RunAtLoad").has_tag_name("true"));
     assert_eq!(value("Umask").text().unwrap().parse(), Ok(0o077));
     for (key, _) in pairs(value("KeepAlive")) {
