@@ -175,7 +175,8 @@ fn on_macos_launchd_has_the_agent() {
         steps(&uninstall::plan(&mac, &look)),
         [
             "end the agent; its keys are gone then: launchctl bootout gui/501/myagent",
-            "show it to no more programs: launchctl unsetenv SSH_AUTH_SOCK",
+            "show it to no more programs (what macOS itself sets there is back at the next login): \
+             launchctl unsetenv SSH_AUTH_SOCK",
             "remove /h/Library/LaunchAgents/myagent.plist"
         ]
     );

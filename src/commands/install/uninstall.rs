@@ -18,6 +18,9 @@ use crate::platform::lock::{Attempt, InstanceLock};
 use crate::platform::paths::{self, Environment};
 use std::path::{Path, PathBuf};
 
+/// What taking the variable back is for, on macOS: what the login has set there went when ours came.
+const HIDING: &str = "show it to no more programs (what macOS itself sets there is back at the next login)";
+
 pub(in crate::commands) fn run(options: &cli::Uninstall) -> Result<u8, Error> {
     let mut facts = Facts::gather(false, false)?;
     let plan = plan(&facts, &files::look);
@@ -137,7 +140,7 @@ fn supervisor(facts: &Facts, look: Look, plan: &mut Plan) -> bool {
             };
             let purpose = "end the agent; its keys are gone then";
             launchctl(&["bootout", &job], purpose, Mark::Enabled(false));
-            launchctl(&["unsetenv", "SSH_AUTH_SOCK"], "show it to no more programs", Mark::None);
+            launchctl(&["unsetenv", "SSH_AUTH_SOCK"], HIDING, Mark::None);
             return false;
         }
         Supervisor::None(_) => {
