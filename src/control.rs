@@ -6,7 +6,6 @@
 
 use crate::error::Error;
 use crate::platform::display::Surroundings;
-use crate::platform::limits::time_limit;
 use crate::platform::socket::{self, Stream, Timed as _};
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
@@ -269,7 +268,7 @@ impl Connection {
             return Err(Error::ForeignUser { path: path.to_owned(), user: peer.user() });
         }
         let timed = stream.set_recv_timeout(Some(PATIENCE)).and(stream.set_send_timeout(Some(PATIENCE)));
-        time_limit(timed).map_err(|e| Error::io("set a time limit", e))?;
+        timed.map_err(|e| Error::io("set a time limit", e))?;
         Ok(Self { stream: BufReader::new(stream) })
     }
 
@@ -279,7 +278,7 @@ impl Connection {
     /// The system's.
     pub fn set_patience(&self, patience: Duration) -> Result<(), Error> {
         let set = self.stream.get_ref().set_recv_timeout(Some(patience));
-        time_limit(set).map_err(|e| Error::io("set a time limit", e))
+        set.map_err(|e| Error::io("set a time limit", e))
     }
 
     /// One request, one reply. A reply of [`Reply::Refused`] becomes [`Error::Refused`].
@@ -325,7 +324,7 @@ pub fn tell(control_path: &Path, op: Op) {
         if !socket::peer(&stream)?.is_ours() {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        time_limit(stream.set_send_timeout(Some(TELLING)))?;
+        stream.set_send_timeout(Some(TELLING))?;
         stream.write_all(&line(op)?)
     };
     let _ = told();

@@ -3,7 +3,6 @@
 
 use super::worth_a_look;
 use crate::error::Error;
-use crate::platform::limits::time_limit;
 use crate::platform::paths::Candidate;
 use crate::platform::socket::{self, Peer, Stream, Timed as _};
 use std::io::{self, Read, Write};
@@ -93,7 +92,7 @@ fn is_closed(error: &io::Error) -> bool {
 /// Asks for the list and reads the whole answer, so that the agent sees an orderly end.
 fn converse(mut stream: Stream) -> io::Result<bool> {
     let end = Instant::now() + PATIENCE;
-    time_limit(stream.set_send_timeout(Some(PATIENCE)))?;
+    stream.set_send_timeout(Some(PATIENCE))?;
     stream.write_all(&LIST)?;
     let mut head = [0; 5];
     read_until(&mut stream, &mut head, end)?;
@@ -114,7 +113,7 @@ fn read_until(stream: &mut Stream, mut buffer: &mut [u8], end: Instant) -> io::R
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        time_limit(stream.set_recv_timeout(Some(left)))?;
+        stream.set_recv_timeout(Some(left))?;
         match stream.read(buffer) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => buffer = &mut buffer[count..],

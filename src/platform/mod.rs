@@ -72,6 +72,7 @@ pub mod standard;
 mod steps;
 #[cfg(unix)]
 pub mod terminal;
+mod timed;
 #[cfg(unix)]
 mod trusted;
 #[cfg(unix)]

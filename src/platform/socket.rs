@@ -5,7 +5,8 @@
 #![forbid(unsafe_code)]
 
 use super::lock::InstanceLock;
-use super::{descriptors, directory, limits, process};
+pub use super::timed::Timed;
+use super::{descriptors, directory, process};
 use crate::error::Error;
 use interprocess::local_socket::traits::StreamCommon;
 use interprocess::local_socket::traits::tokio::Listener as _;
@@ -28,7 +29,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use interprocess::local_socket::tokio::Stream as Accepted;
-pub use interprocess::local_socket::traits::Stream as Timed;
 pub use interprocess::local_socket::{Listener, Stream};
 
 /// Mode of the sockets: the owner alone.
@@ -106,16 +106,14 @@ impl fmt::Display for Peer {
 /// kernel: `WouldBlock` means that something listens and does not accept.
 pub fn connect(path: &Path, limit: Duration) -> io::Result<Stream> {
     let socket = descriptors::stream_socket(false)?;
-    let wait = |limit: Duration| {
-        let seconds = libc::time_t::try_from(limit.as_secs()).unwrap_or(libc::time_t::MAX);
-        // Less than a million, which every width holds.
-        TimeVal::new(seconds, limit.subsec_micros() as libc::suseconds_t)
-    };
-    setsockopt(&socket, sockopt::SendTimeout, &wait(limit))?;
+    let seconds = libc::time_t::try_from(limit.as_secs()).unwrap_or(libc::time_t::MAX);
+    // Less than a million, which every width holds.
+    let limit = TimeVal::new(seconds, limit.subsec_micros() as libc::suseconds_t);
+    setsockopt(&socket, sockopt::SendTimeout, &limit)?;
     raw::connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
-    let unlimited = setsockopt(&socket, sockopt::SendTimeout, &wait(Duration::ZERO));
-    limits::time_limit(unlimited.map_err(Into::into))?;
-    Ok(interprocess::os::unix::uds_local_socket::Stream::from(socket).into())
+    let stream = Stream::from(interprocess::os::unix::uds_local_socket::Stream::from(socket));
+    stream.set_send_timeout(None)?;
+    Ok(stream)
 }
 
 /// Who is at the other end of `stream`.

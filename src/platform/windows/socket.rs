@@ -26,20 +26,7 @@ pub use super::stream::Stream;
 use super::{descriptor, process, security};
 use crate::error::Error;
 use crate::platform::lock::InstanceLock;
-
-/// Limits on the time that reading and writing may take.
-pub trait Timed {
-    /// Sets the one for each read.
-    ///
-    /// # Errors
-    /// The system's.
-    fn set_recv_timeout(&self, limit: Option<Duration>) -> io::Result<()>;
-    /// Sets the one for each write.
-    ///
-    /// # Errors
-    /// The system's.
-    fn set_send_timeout(&self, limit: Option<Duration>) -> io::Result<()>;
-}
+pub use crate::platform::timed::Timed;
 
 /// The process at the other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
