@@ -108,7 +108,7 @@ fn passed_on(options: &Start) -> Result<Vec<String>, Error> {
 }
 
 /// The options that are a new agent's, and not those of the way in which it is started.
-fn agents_own(options: &Start, level: Option<Level>) -> Vec<String> {
+pub(super) fn agents_own(options: &Start, level: Option<Level>) -> Vec<String> {
     let name = |value: Option<clap::builder::PossibleValue>| value.map(|value| value.get_name().to_owned());
     let level = level.and_then(|level| name(level.to_possible_value()));
     let memory = options.secret_memory.and_then(|kind| name(kind.to_possible_value()));

@@ -4,13 +4,12 @@
 //! asks for an agent of this Linux.
 #![forbid(unsafe_code)]
 
-use super::{notice, say};
+use super::{notice, say, service};
 use crate::cli::Start;
 use crate::error::Error;
 use crate::platform::program::Programs;
 use crate::platform::terminal::visible;
 use crate::platform::wsl;
-use clap::ValueEnum;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +18,8 @@ const PROGRAM: &str = "myagent.exe";
 /// How long it may take to have its agent run: twice what that may take itself, for Windows looks at a program that it
 /// has not seen before.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Those of an agent's options that Windows' has.
+const KNOWN: [&str; 2] = ["--log", "--allow-remote-admin"];
 /// What it prints where an agent runs.
 const SHOWN: &str = "SSH_AUTH_SOCK=";
 
@@ -46,13 +47,11 @@ pub(super) fn windows_agent(options: &Start) -> Result<Option<PathBuf>, Error> {
     Ok(Some(program))
 }
 
-/// What the agent of Windows is started with: it has fewer options.
+/// What the agent of Windows is started with.
 fn arguments(options: &Start) -> Vec<String> {
-    let level = options.log.and_then(|level| level.to_possible_value());
-    let level = level.map(|level| format!("--log={}", level.get_name()));
-    let remote = options.allow_remote_admin.then(|| "--allow-remote-admin".to_owned());
-    let first = ["start", "--shell=env"].map(str::to_owned);
-    first.into_iter().chain(level).chain(remote).collect()
+    let is_known = |argument: &String| KNOWN.contains(&argument.split('=').next().unwrap_or_default());
+    let own = service::agents_own(options, options.log).into_iter().filter(is_known);
+    ["start", "--shell=env"].map(str::to_owned).into_iter().chain(own).collect()
 }
 
 /// Says what was asked for and is not to be had there, and what the program has said of an agent that it has just started.

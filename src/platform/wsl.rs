@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use nix::unistd::geteuid;
 
@@ -51,24 +51,37 @@ pub fn way() -> io::Result<Option<(&'static str, PathBuf)>> {
 /// `own`, else the newest socket of `directory`, that one of the `makers` has made and somebody listens at; none where there
 /// is not even one of somebody else.
 fn living(own: Option<&Path>, directory: &Path, makers: [u32; 2]) -> io::Result<Option<PathBuf>> {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let named = |path: &PathBuf| path.to_string_lossy().ends_with(SUFFIX);
-    let seen = |path: PathBuf| {
-        let meta = path.symlink_metadata().ok()?;
-        meta.file_type().is_socket().then(|| (meta.modified().ok(), meta.uid(), path))
-    };
-    let mut others: Vec<_> = entries.map(|entry| entry.path()).filter(named).filter_map(seen).collect();
-    others.sort_by(|one, other| other.cmp(one));
-    let all = own.map(Path::to_owned).and_then(seen).into_iter().chain(others);
-    let (trusted, foreign): (Vec<_>, Vec<_>) = all.partition(|(_, maker, _)| makers.contains(maker));
-    let alive = trusted.into_iter().map(|(_, _, path)| path).find(|path| is_heard(path));
-    match (alive, foreign.first()) {
-        (None, Some((_, maker, path))) => {
-            let reason = format!("{} is of another user (uid {maker})", path.display());
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, reason))
+    let own = own.and_then(|own| seen(own.to_owned()));
+    // Looked at only where its own is of no use.
+    let others = std::iter::once_with(|| others(directory)).flatten();
+    let mut foreign = None;
+    for (_, maker, path) in own.into_iter().chain(others) {
+        if !makers.contains(&maker) {
+            foreign.get_or_insert((maker, path));
+        } else if is_heard(&path) {
+            return Ok(Some(path));
         }
-        (alive, _) => Ok(alive),
     }
+    let Some((maker, path)) = foreign else { return Ok(None) };
+    let reason = format!("{} is of another user (uid {maker})", path.display());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, reason))
+}
+
+/// When a socket was made, by whom, and where it is.
+type Seen = (Option<SystemTime>, u32, PathBuf);
+
+fn seen(path: PathBuf) -> Option<Seen> {
+    let meta = path.symlink_metadata().ok()?;
+    meta.file_type().is_socket().then(|| (meta.modified().ok(), meta.uid(), path))
+}
+
+/// Those of `directory`, the newest first.
+fn others(directory: &Path) -> Vec<Seen> {
+    let paths = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut others: Vec<_> =
+        paths.filter(|path| path.to_string_lossy().ends_with(SUFFIX)).filter_map(seen).collect();
+    others.sort_by(|one, other| other.cmp(one));
+    others
 }
 
 /// Whether somebody listens there. What is no stream, as in earlier versions of WSL, refuses one in its own way.

@@ -174,15 +174,18 @@ impl Relay {
     async fn ask(&self, child: &mut Option<Child>, request: &[u8]) -> Result<Received, String> {
         let child = match child {
             Some(child) => child,
-            None => {
-                let started = self.starts.start(&self.program, &["relay"]).await;
-                child.insert(started.map_err(|error| format!("{}: {error}", self.program.display()))?)
-            }
+            None => child.insert(self.start(&["relay"]).await?),
         };
         match child.answer(request, &self.vault, &self.intake).await {
             Ok(answer) => Ok(answer),
             Err(error) => Err(child.reason().await.unwrap_or_else(|| error.to_string())),
         }
+    }
+
+    /// A process that reaches Windows, or why there is none.
+    async fn start(&self, arguments: &'static [&'static str]) -> Result<Child, String> {
+        let started = self.starts.start(&self.program, arguments).await;
+        started.map_err(|error| format!("{}: {error}", self.program.display()))
     }
 
     /// Whether an agent answers at the other end: an environment in which nothing works is seen by whoever starts this.

@@ -28,15 +28,10 @@ pub(super) fn run(command: &[String]) -> Result<Said, Error> {
 /// The same for a command that must succeed; the error names the whole of it.
 pub(super) fn run_well(command: &[String]) -> Result<(), Error> {
     let said = run(command)?;
-    if said.status.success() {
-        return Ok(());
+    match still_ending(command, said.status.code()) {
+        Some(job) => ended(job),
+        None => said.of_success(&command.join(" ")).map(drop),
     }
-    if let Some(job) = still_ending(command, said.status.code()) {
-        return ended(job);
-    }
-    let first = said.stderr.lines().map(str::trim).find(|line| !line.is_empty());
-    let reason = first.map_or_else(|| said.status.to_string(), |line| line.escape_debug().to_string());
-    Err(Error::Program { program: command.join(" "), reason })
 }
 
 /// The job that a command of launchctl's ends, where that is not done yet.

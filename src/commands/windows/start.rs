@@ -25,7 +25,8 @@ const SOCKET_FILE: &str = "Cygwin";
 const OPENSSH: &str = "OpenSSH";
 /// Said of an agent that the system may end with the shell's surroundings, as with a login over ssh.
 const KEPT: &str = "this agent may end with your login or terminal, which lets none of its programs go";
-const TO_STAY: &str = "for one that stays until you sign out: myagent install, then sign out and in again at the machine itself";
+const TO_STAY: &str = "for one that stays until you sign out: myagent install, then sign out and in again at the \
+                       machine itself";
 
 pub(super) fn run(options: &Start) -> Result<(), Error> {
     if !options.command.is_empty() {

@@ -77,8 +77,7 @@ impl Relay {
     }
 
     async fn pass_on(&self, line: &[u8]) -> Result<Reply, String> {
-        let started = self.starts.start(&self.program, &["relay", "--control"]).await;
-        let mut child = started.map_err(|error| format!("{}: {error}", self.program.display()))?;
+        let mut child = self.start(&["relay", "--control"]).await?;
         let answered = match timeout(ANSWER, child.answer_line(line)).await {
             Ok(Ok(answer)) => serde_json::from_slice(&answer).map_err(|_| "it cannot be read".to_owned()),
             Ok(Err(error)) => Err(child.reason().await.unwrap_or_else(|| error.to_string())),

@@ -1,6 +1,7 @@
 //! Memory that a client of PuTTY before 0.75 shares with the agent.
 //!
-//! Guarantees: only memory that belongs to our own user, or to whom our own would, is looked at, within its bounds, and none that is not there.
+//! Guarantees: only memory that belongs to our own user, or to whom our own would, is looked at, within its bounds, and
+//! none that is not there.
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
